@@ -1,0 +1,111 @@
+"""Cache look-ups of the engine: hits, misses, and identical requests in flight.
+
+An input that is neither in the cache nor being computed becomes the *leader* of its key; identical
+inputs that arrive before its answer *join* it and share the answer, or the error.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Hashable
+from typing import Any
+
+from codomyrmex_lab.optimization.cache import InferenceCache
+from codomyrmex_lab.optimization.snapshot import snapshot
+from codomyrmex_lab.optimization.waiting import PendingRequest
+
+__all__ = ["ABSENT", "Flights"]
+
+ABSENT = object()
+"""Stands for a value that the cache does not hold."""
+
+
+class Flights:
+    """The cache together with the computations that will fill it.
+
+    Parameters
+    ----------
+    max_size : int
+        Entries of the cache.
+    """
+
+    def __init__(self, max_size: int) -> None:
+        self._cache = InferenceCache(max_size)
+        self._leaders: dict[Hashable, PendingRequest] = {}
+        self._epoch = 0
+        self._lock = threading.Lock()
+
+    def look_up(self, key: Hashable) -> Any:
+        """Return the stored value, or ``ABSENT``."""
+        return self._cache.get(key, ABSENT)
+
+    def lead_or_join(self, request: PendingRequest) -> tuple[bool, Any]:
+        """Enter a request whose key was not in the cache.
+
+        Returns
+        -------
+        leads : bool
+            Whether the request must be computed; otherwise it shares what is in flight.
+        value : Any
+            The stored value where it has come in the meantime, else ``ABSENT``.
+        """
+        with self._lock:
+            leader = self._leaders.get(request.key)
+            if leader is not None:
+                leader.joined = (*leader.joined, request)
+                return False, ABSENT
+            value = self._cache.get(request.key, ABSENT)
+            if value is ABSENT:
+                request.cache_epoch = self._epoch
+                self._leaders[request.key] = request
+            return value is ABSENT, value
+
+    def land(self, request: PendingRequest, output: Any) -> None:
+        """End a leader's flight with its output, which is stored; from here on none joins it."""
+        stored = snapshot(output)
+        with self._lock:
+            if request.cache_epoch == self._epoch:
+                self._cache.put(request.key, stored)
+            self._forget(request)
+
+    def abort(self, request: PendingRequest) -> None:
+        """End a leader's flight without output; from here on none joins it."""
+        with self._lock:
+            self._forget(request)
+
+    def abort_unless_joined(self, request: PendingRequest) -> bool:
+        """End the flight of a leader that was cancelled, unless others still wait for it.
+
+        Returns
+        -------
+        bool
+            Whether the flight has ended.
+        """
+        with self._lock:
+            if any(not other.future.cancelled() for other in request.joined):
+                return False
+            self._forget(request)
+            return True
+
+    def store(self, key: Hashable, output: Any, epoch: int) -> None:
+        """Store an output that was computed outside any flight, begun in the given epoch."""
+        stored = snapshot(output)
+        with self._lock:
+            if epoch == self._epoch:
+                self._cache.put(key, stored)
+
+    @property
+    def epoch(self) -> int:
+        """Number of times the cache was cleared; marks results that were begun before."""
+        return self._epoch
+
+    def clear(self) -> None:
+        """Forget every entry; what is in flight answers its callers but is not stored."""
+        with self._lock:
+            self._epoch += 1
+            self._leaders.clear()
+            self._cache.clear()
+
+    def _forget(self, request: PendingRequest) -> None:
+        if self._leaders.get(request.key) is request:
+            del self._leaders[request.key]
