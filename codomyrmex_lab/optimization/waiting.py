@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
 from typing import Any
 
 from codomyrmex_lab.optimization.clock import FOREVER_NS
+from codomyrmex_lab.optimization.futures import AnswerFuture
 from codomyrmex_lab.optimization.models import CloseReason
 from codomyrmex_lab.optimization.policy import BatchPolicy, Decision
 
@@ -46,7 +46,7 @@ class PendingRequest:
         self.enqueue_ns = enqueue_ns
         self.key = key
         self.cache_epoch = cache_epoch
-        self.future: Future[Any] = Future()
+        self.future: AnswerFuture[Any] = AnswerFuture()
         self.joined: Sequence[PendingRequest] = ()
 
     @property

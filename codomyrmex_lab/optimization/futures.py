@@ -1,0 +1,123 @@
+"""A ``concurrent.futures.Future`` that makes its lock only when somebody waits.
+
+The standard future builds a condition variable for every request, which costs more than all else
+that the engine does for one. Most futures are looked at only after they are done, or never waited
+for by more than one thread. Here the condition is made on first use, which is how ``wait``,
+``as_completed``, ``result`` and ``asyncio.wrap_future`` reach it.
+
+Setting a result without the lock is safe because of the order of two writes and two reads. The
+setter writes the state, then looks for a condition; a waiter makes the condition, then, holding
+it, reads the state. Whatever the interleaving, the setter sees the condition, or the waiter sees
+the state.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures._base import (
+    CANCELLED,
+    CANCELLED_AND_NOTIFIED,
+    FINISHED,
+    PENDING,
+    RUNNING,
+)
+from typing import Any, Generic, TypeVar
+
+__all__ = ["AnswerFuture"]
+
+T = TypeVar("T")
+
+
+class AnswerFuture(Future[T], Generic[T]):
+    """Future of one request; resolved by the engine alone."""
+
+    _state = PENDING
+    _result: Any = None
+    _exception: BaseException | None = None
+    _made_condition: threading.Condition | None = None
+    _cancel_won = False
+    _on_cancel: Callable[[], None] | None = None
+
+    def __init__(self) -> None:
+        # The standard constructor is left out on purpose: class attributes hold the first state.
+        pass
+
+    @property
+    def _condition(self) -> threading.Condition:  # type: ignore[override]
+        made = self._made_condition
+        if made is None:
+            own = self.__dict__  # setdefault is atomic, so racing threads agree on one condition
+            own.setdefault("_waiters", [])
+            own.setdefault("_done_callbacks", [])
+            made = own.setdefault("_made_condition", threading.Condition())
+        return made
+
+    def done(self) -> bool:
+        """Tell whether the request was answered or cancelled."""
+        return self._state in {FINISHED, CANCELLED, CANCELLED_AND_NOTIFIED}
+
+    def result(self, timeout: float | None = None) -> T:
+        """Return the answer, waiting for it at most ``timeout`` seconds."""
+        if self._state == FINISHED and self._exception is None:
+            return self._result  # type: ignore[no-any-return]
+        return super().result(timeout)
+
+    def cancel(self) -> bool:
+        """Withdraw the request unless its batch has begun."""
+        with self._condition:
+            if self._state in {RUNNING, FINISHED}:
+                return False
+            if self._state in {CANCELLED, CANCELLED_AND_NOTIFIED}:
+                return True
+            self._cancel_won = True
+            self._state = CANCELLED
+            self._condition.notify_all()
+        self._invoke_callbacks()  # type: ignore[attr-defined]
+        if self._on_cancel is not None:
+            self._on_cancel()
+        return True
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Begin the computation; False where the request was cancelled."""
+        if self._state == CANCELLED_AND_NOTIFIED:
+            return False
+        self._state = RUNNING
+        made = self._made_condition
+        if made is None:
+            return True  # whoever makes the condition from now on reads RUNNING
+        with made:
+            if not self._cancel_won:
+                return True
+            self._state = CANCELLED_AND_NOTIFIED
+            for waiter in self._waiters:  # type: ignore[attr-defined]
+                waiter.add_cancelled(self)
+            return False
+
+    def set_result(self, result: T) -> None:
+        """Answer the request."""
+        self._require_unanswered()
+        self._result = result
+        self._state = FINISHED
+        if self._made_condition is not None:
+            self._wake("add_result")
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """Fail the request."""
+        self._require_unanswered()
+        self._exception = exception
+        self._state = FINISHED
+        if self._made_condition is not None:
+            self._wake("add_exception")
+
+    def _require_unanswered(self) -> None:
+        if self._state not in {PENDING, RUNNING}:
+            raise InvalidStateError(f"{self._state}: {self!r}")
+
+    def _wake(self, event: str) -> None:
+        with self._condition:
+            for waiter in self._waiters:  # type: ignore[attr-defined]
+                getattr(waiter, event)(self)
+            self._condition.notify_all()
+        self._invoke_callbacks()  # type: ignore[attr-defined]
