@@ -1,0 +1,70 @@
+"""Converted models on disk: written whole or not at all, shared by processes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from codomyrmex_lab.errors import VariantError
+
+__all__ = ["ConversionCache", "default_cache_dir"]
+
+CACHE_VARIABLE = "CODOMYRMEX_LAB_CACHE"
+_NAME = "codomyrmex_lab"
+
+
+def default_cache_dir() -> Path:
+    """Return ``CODOMYRMEX_LAB_CACHE``, or else this user's cache folder on this platform."""
+    if chosen := os.environ.get(CACHE_VARIABLE):
+        return Path(chosen)
+    if sys.platform == "win32":
+        local = os.environ.get("LOCALAPPDATA")
+        return (Path(local) if local else Path.home() / "AppData" / "Local") / _NAME / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / _NAME
+    xdg = os.environ.get("XDG_CACHE_HOME")
+    return (Path(xdg) if xdg else Path.home() / ".cache") / _NAME
+
+
+class ConversionCache:
+    """A folder of files, each made once.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        Where they are kept; made when the first one is.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def get(self, name: str, make: Callable[[Path], None]) -> Path:
+        """Return the file of this name, made by ``make(path)`` if it is not there yet.
+
+        ``make`` writes to a temporary path, and the file takes its name in one step. So a process
+        killed half-way leaves no broken file, and of two processes at work on the same file each
+        gets a whole one.
+
+        Raises
+        ------
+        VariantError
+            The folder cannot be written to. Errors of ``make`` pass through.
+        """
+        path = self.folder / name
+        if path.is_file():
+            return path
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=self.folder, prefix=".converting-") as folder:
+                draft = Path(folder) / name
+                make(draft)
+                draft.replace(path)
+        except OSError as error:
+            raise VariantError(
+                f"The converted model cannot be written to {self.folder} ({error.strerror}); "
+                f"name another folder with cache_dir or environment variable {CACHE_VARIABLE}."
+            ) from error
+        return path

@@ -1,0 +1,103 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from codomyrmex_lab.errors import SettingError, VariantError
+from codomyrmex_lab.optimization.models import QuantizationType
+from codomyrmex_lab.runtimes import ConversionSettings, OnnxModel
+from codomyrmex_lab.runtimes.conversion import conversion_key, convert
+from tests.runtimes.graphs import save_graph, save_relu
+
+FP16, INT8, INT4 = QuantizationType.FP16, QuantizationType.INT8, QuantizationType.INT4
+CONVERTED = [FP16, INT8, INT4]
+DEFAULT = ConversionSettings()
+
+
+def weight_types(path: Path) -> set[int]:
+    """Types of the stored matrices of a model."""
+    return {t.data_type for t in onnx.load(path).graph.initializer if np.prod(t.dims) > 2048}
+
+
+def test_each_variant_stores_its_weights_in_its_format(digits: OnnxModel) -> None:
+    assert weight_types(digits.path) == {TensorProto.FLOAT}
+    assert weight_types(digits.variant(FP16).path) == {TensorProto.FLOAT16}
+    assert weight_types(digits.variant(INT8).path) == {TensorProto.INT8}
+    int4 = onnx.load(digits.variant(INT4).path)
+    assert {t.data_type for t in int4.graph.initializer if t.name.endswith("_Q4")} == {
+        TensorProto.UINT8  # two weights in each byte
+    }
+    products = [node for node in int4.graph.node if "MatMul" in node.op_type]
+    bits = {a.i for node in products for a in node.attribute if a.name == "bits"}
+    assert [node.op_type for node in products] == ["MatMulNBits"] * 3
+    assert bits == {4}
+
+
+def test_fewer_bits_make_smaller_files(digits: OnnxModel) -> None:
+    sizes = [digits.variants()[q].file_bytes for q in QuantizationType]
+    assert sizes == sorted(sizes, reverse=True)
+    fp32, fp16, int8, int4 = sizes
+    n_weights = fp32 / 4
+    assert fp16 == pytest.approx(2 * n_weights, rel=0.02)
+    assert int8 == pytest.approx(n_weights, rel=0.05)
+    assert int4 == pytest.approx((0.5 + 4 / DEFAULT.int4_block_size) * n_weights, rel=0.05)
+
+
+def test_settings_reach_the_converted_file(digits_path: Path, tmp_path: Path) -> None:
+    convert(digits_path, tmp_path / "a.onnx", INT8, ConversionSettings(int8_per_channel=False))
+    scales = [t for t in onnx.load(tmp_path / "a.onnx").graph.initializer if "scale" in t.name]
+    assert scales
+    assert all(np.prod(scale.dims) == 1 for scale in scales)
+
+
+@pytest.mark.parametrize("quantization", CONVERTED)
+def test_model_with_nothing_to_convert_is_refused_with_the_reason(
+    tmp_path: Path, quantization: QuantizationType
+) -> None:
+    path = save_relu(tmp_path / "relu.onnx")
+    with pytest.raises(VariantError, match=r"relu\.onnx cannot be converted to .*weights to store"):
+        convert(path, tmp_path / "out.onnx", quantization, DEFAULT)
+
+
+def test_constant_nodes_count_as_weights(tmp_path: Path) -> None:
+    value = onnx.numpy_helper.from_array(np.ones((3, 3), np.float32))
+    path = save_graph(
+        tmp_path / "constant.onnx",
+        [
+            helper.make_node("Constant", [], ["w"], value=value),
+            helper.make_node("MatMul", ["x", "w"], ["y"]),
+        ],
+        {"x": ("batch", 3)},
+        {"y": ("batch", 3)},
+    )
+    convert(path, tmp_path / "out.onnx", FP16, DEFAULT)
+
+
+def test_conversion_prints_nothing(
+    digits_path: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    convert(digits_path, tmp_path / "out.onnx", INT8, DEFAULT)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_reason_of_a_failing_tool_is_its_last_line(tmp_path: Path) -> None:
+    (tmp_path / "text.onnx").write_text("hello")
+    with pytest.raises(VariantError, match=r"cannot be converted to INT8: .*DecodeError") as caught:
+        convert(tmp_path / "text.onnx", tmp_path / "out.onnx", INT8, DEFAULT)
+    assert "\n" not in str(caught.value)
+
+
+def test_key_depends_on_source_format_and_the_settings_of_that_format() -> None:
+    other = ConversionSettings(int4_block_size=64)
+    keys = {conversion_key(source, q, DEFAULT) for source in ("a", "b") for q in CONVERTED}
+    assert len(keys) == 6
+    assert conversion_key("a", INT4, other) != conversion_key("a", INT4, DEFAULT)
+    assert conversion_key("a", INT8, other) == conversion_key("a", INT8, DEFAULT)
+
+
+@pytest.mark.parametrize("size", [8, 33, 0, 32.0, True])
+def test_block_size_outside_its_range_is_refused(size: object) -> None:
+    with pytest.raises(SettingError, match="int4_block_size is"):
+        ConversionSettings(int4_block_size=size)  # type: ignore[arg-type]

@@ -1,0 +1,108 @@
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from codomyrmex_lab.errors import ModelError
+from codomyrmex_lab.runtimes.onnx_file import read_onnx_file
+from tests.runtimes.graphs import save_graph, save_relu
+
+
+@pytest.fixture
+def external(tmp_path: Path) -> Path:
+    """A model whose weights are in a file beside it."""
+    path = save_graph(
+        tmp_path / "model.onnx",
+        [helper.make_node("MatMul", ["x", "w"], ["y"])],
+        {"x": ("batch", 8)},
+        {"y": ("batch", 4)},
+        {"w": np.ones((8, 4), np.float32)},
+    )
+    onnx.save(
+        onnx.load(path), path, save_as_external_data=True, location="weights.bin", size_threshold=0
+    )
+    return path
+
+
+def test_digits_take_one_row_of_pixels_and_give_probabilities(digits_path: Path) -> None:
+    file = read_onnx_file(digits_path)
+    (spec,) = file.inputs
+    assert (spec.name, spec.dtype, spec.shape) == ("pixels", np.dtype(np.float32), (64,))
+    assert file.output_names == ("probabilities",)
+    assert file.size_bytes == digits_path.stat().st_size
+
+
+def test_axes_other_than_the_batch_may_be_dynamic(tmp_path: Path) -> None:
+    file = read_onnx_file(save_relu(tmp_path / "m.onnx", ("batch", "length", 3)))
+    assert file.inputs[0].shape == (None, 3)
+
+
+def test_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match=r"none\.onnx does not exist"):
+        read_onnx_file(tmp_path / "none.onnx")
+
+
+def test_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is a folder"):
+        read_onnx_file(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"hello\n", b"\x89PNG\r\n\x1a\n" + bytes(64), bytes(1000), b"PK\x03\x04zip"]
+)
+def test_file_that_is_not_onnx_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match="is not a") as caught:
+        read_onnx_file(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kept", [1, 20, 1000, 0.5, 0.999, -1])
+def test_truncated_file_is_refused(tmp_path: Path, digits_path: Path, kept: float) -> None:
+    whole = digits_path.read_bytes()
+    path = tmp_path / "cut.onnx"
+    path.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
+    with pytest.raises(ModelError, match="cut off"):
+        read_onnx_file(path)
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (8, 3), ()])
+def test_input_without_a_batch_axis_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError, match="dynamic batch axis"):
+        read_onnx_file(save_relu(tmp_path / "m.onnx", shape))
+
+
+def test_input_that_is_no_tensor_is_refused(tmp_path: Path) -> None:
+    path = save_relu(tmp_path / "m.onnx")
+    model = onnx.load(path)
+    model.graph.input.append(
+        helper.make_tensor_sequence_value_info("list", TensorProto.FLOAT, ("batch",))
+    )
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"'list' of .* is a sequence_type; expected a tensor"):
+        read_onnx_file(path)
+
+
+def test_external_data_belongs_to_hash_and_size(external: Path) -> None:
+    before = read_onnx_file(external)
+    weights = external.with_name("weights.bin")
+    assert before.size_bytes == external.stat().st_size + weights.stat().st_size
+    weights.write_bytes(bytes(weights.stat().st_size))
+    assert read_onnx_file(external).sha256 != before.sha256
+
+
+def test_missing_external_data_is_named(external: Path) -> None:
+    external.with_name("weights.bin").unlink()
+    with pytest.raises(ModelError, match=r"'weights\.bin', which is missing"):
+        read_onnx_file(external)
+
+
+def test_truncated_external_data_is_refused(external: Path) -> None:
+    weights = external.with_name("weights.bin")
+    weights.write_bytes(weights.read_bytes()[:-1])
+    with pytest.raises(ModelError, match="'w' ends at byte"):
+        read_onnx_file(external)
