@@ -1,0 +1,232 @@
+"""Sliders and selectors that together hold one config."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import ipywidgets as widgets
+
+from codomyrmex_lab.dashboards.scales import logarithmic_positions
+from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.optimization.models import (
+    BatchingStrategy,
+    OptimizationConfig,
+    QuantizationType,
+)
+
+__all__ = ["ConfigControls", "effect_notes"]
+
+_TIMEOUTS_MS = [0.0, *logarithmic_positions(0.1, 1000)]
+_TARGETS_MS = logarithmic_positions(1, 1000)
+_NO_TARGET = 0.0  # a slider cannot stand on None, and a target is above 0
+_CACHE_SIZES = [int(size) for size in logarithmic_positions(1, 100_000) if size == int(size)]
+_LARGEST_BATCH = 128
+_MOST_WORKERS = max(8, os.cpu_count() or 1)
+_LOOK = {"style": {"description_width": "112px"}, "layout": {"width": "340px"}}
+
+
+def effect_notes(config: OptimizationConfig) -> dict[str, str]:
+    """Return the settings that have no effect under this config, each with the reason."""
+    notes: dict[str, str] = {}
+    if config.batching_strategy is BatchingStrategy.FIXED:
+        notes["batch_timeout_ms"] = "no effect under FIXED: a batch leaves only when it is full"
+    elif config.max_batch_size == 1:
+        notes["batch_timeout_ms"] = "no effect on batches of 1: each is full at once"
+    if config.batching_strategy is not BatchingStrategy.ADAPTIVE:
+        notes["latency_target_ms"] = "no effect: only ADAPTIVE uses it"
+    if not config.enable_caching:
+        notes["cache_max_size"] = "no effect while caching is off"
+    return notes
+
+
+class ConfigControls(widgets.VBox):  # type: ignore[misc]
+    """One widget per setting; together they hold one config.
+
+    Parameters
+    ----------
+    config : OptimizationConfig
+        Where the sliders begin.
+    missing : dict of QuantizationType to str
+        Number formats that the model does not offer, with the reason.
+    on_change : callable
+        Told each new config, in the order in which they came about.
+    on_refusal : callable
+        Told why a setting was refused; the config stays as it was.
+    """
+
+    def __init__(
+        self,
+        config: OptimizationConfig,
+        missing: dict[QuantizationType, str],
+        on_change: Callable[[OptimizationConfig], object],
+        on_refusal: Callable[[str], object],
+    ) -> None:
+        self._config = config
+        self._missing = dict(missing)
+        self._on_change = on_change
+        self._on_refusal = on_refusal
+        self._reading = threading.RLock()  # callbacks may come on several threads at once
+        self._loading = False
+        self.settings: dict[str, Any] = _setting_widgets(missing)
+        self._notes = widgets.HTML(layout={"width": "340px"})
+        super().__init__(children=[*self.settings.values(), self._notes])
+        self.show(config)
+        for widget in self.settings.values():
+            widget.observe(self._read, names="value")
+
+    @property
+    def config(self) -> OptimizationConfig:
+        """What the widgets say."""
+        return self._config
+
+    @property
+    def notes(self) -> str:
+        """What is said about settings without effect and missing variants, as HTML."""
+        notes: str = self._notes.value
+        return notes
+
+    def show(self, config: OptimizationConfig) -> None:
+        """Move the widgets to a config, adding positions to sliders that lack its values."""
+        with self._reading:
+            self._loading = True
+            try:
+                for name, widget in self.settings.items():
+                    _show_value(widget, getattr(config, name))
+            finally:
+                self._loading = False
+            self._take_over(config)
+
+    def mark_missing(self, quantization: QuantizationType, reason: str) -> None:
+        """Show that the model turned out not to have a number format, and why."""
+        with self._reading:
+            self._missing[quantization] = reason
+            selector = self.settings["quantization"]
+            self._loading = True
+            try:
+                chosen = selector.value
+                selector.options = _quantization_options(self._missing)
+                selector.value = chosen
+            finally:
+                self._loading = False
+            self._show_effects(self._config)
+
+    def _read(self, _change: object) -> None:
+        """Take over what the widgets say."""
+        with self._reading:
+            if self._loading:
+                return
+            values = {name: widget.value for name, widget in self.settings.items()}
+            values["latency_target_ms"] = values["latency_target_ms"] or None
+            try:
+                config = OptimizationConfig(**values)
+            except SettingError as error:
+                self._on_refusal(str(error))
+            else:
+                self._take_over(config)
+
+    def _take_over(self, config: OptimizationConfig) -> None:
+        changed = config != self._config
+        self._config = config
+        self._show_effects(config)
+        if changed:
+            self._on_change(config)
+
+    def _show_effects(self, config: OptimizationConfig) -> None:
+        notes = effect_notes(config)
+        for name, widget in self.settings.items():
+            widget.disabled = name in notes
+        present = [q for q in QuantizationType if q not in self._missing]
+        self.settings["quantization"].disabled = (
+            len(present) == 1 and config.quantization is present[0]
+        )
+        lines = [f"{self.settings[name].description}: {note}." for name, note in notes.items()]
+        lines += [f"{q.name} is not available: {why}." for q, why in self._missing.items()]
+        self._notes.value = (
+            "<div style='font-size:11px;line-height:1.35;opacity:.75'>"
+            + "<br>".join(map(escape, lines))
+            + "</div>"
+        )
+
+
+def _setting_widgets(missing: dict[QuantizationType, str]) -> dict[str, Any]:
+    """Return one widget for each field of the config, by name."""
+    return {
+        "max_batch_size": widgets.IntSlider(
+            description="Batch size",
+            tooltip="Largest batch, in requests",
+            min=1,
+            max=_LARGEST_BATCH,
+            value=1,
+            **_LOOK,
+        ),
+        "batch_timeout_ms": widgets.SelectionSlider(
+            description="Timeout (ms)",
+            tooltip="Longest wait of the oldest request for its batch to fill, in ms",
+            options=[(f"{ms:g}", ms) for ms in _TIMEOUTS_MS],
+            **_LOOK,
+        ),
+        "num_workers": widgets.IntSlider(
+            description="Workers",
+            tooltip="Batches that may run at once",
+            min=1,
+            max=_MOST_WORKERS,
+            value=1,
+            **_LOOK,
+        ),
+        "enable_caching": widgets.Checkbox(
+            description="Answer repeated inputs from the cache",
+            tooltip="Whether repeated inputs are answered from the cache",
+            indent=False,
+            layout={"width": "340px"},
+        ),
+        "cache_max_size": widgets.SelectionSlider(
+            description="Cache size",
+            tooltip="Results kept in the cache, logarithmic",
+            options=[(f"{size:,}", size) for size in _CACHE_SIZES],
+            **_LOOK,
+        ),
+        "batching_strategy": widgets.Dropdown(
+            description="Strategy",
+            tooltip="Rule by which a batch leaves",
+            options=[(strategy.name, strategy) for strategy in BatchingStrategy],
+            **_LOOK,
+        ),
+        "latency_target_ms": widgets.SelectionSlider(
+            description="Target (ms)",
+            tooltip="Latency that ADAPTIVE tries to hold, in ms",
+            options=[("none", _NO_TARGET), *((f"{ms:g}", ms) for ms in _TARGETS_MS)],
+            **_LOOK,
+        ),
+        "quantization": widgets.Dropdown(
+            description="Quantization",
+            tooltip="Number format of the model's weights",
+            options=[
+                (q.name + (" (not available)" if q in missing else ""), q) for q in QuantizationType
+            ],
+            **_LOOK,
+        ),
+    }
+
+
+def _quantization_options(
+    missing: dict[QuantizationType, str],
+) -> list[tuple[str, QuantizationType]]:
+    return [(q.name + (" (not available)" if q in missing else ""), q) for q in QuantizationType]
+
+
+def _show_value(widget: Any, value: Any) -> None:
+    """Set a widget, widening its range or adding a position where the value needs it."""
+    if value is None:
+        value = _NO_TARGET
+    if isinstance(widget, widgets.IntSlider):
+        widget.max = max(widget.max, value)
+    elif isinstance(widget, widgets.SelectionSlider):
+        positions = {position: label for label, position in widget.options}
+        if value not in positions:
+            positions[value] = f"{value:,}" if isinstance(value, int) else f"{value:g}"
+            widget.options = [(positions[position], position) for position in sorted(positions)]
+    widget.value = value
