@@ -1,0 +1,136 @@
+"""A table of requests with named columns, and what a workload takes from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from codomyrmex_lab.errors import WorkloadError
+from codomyrmex_lab.optimization.keys import exact_key
+from codomyrmex_lab.workloads.arrivals import check_arrivals
+
+__all__ = ["RequestTable"]
+
+_NESTED = (dict, list, set, np.ndarray)
+_INT32 = np.iinfo(np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestTable:
+    """Rows read from somewhere; every complaint names the place.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        One row per request.
+    source : str
+        Name of the file, or of the frame.
+    row_name : callable
+        Name of the row at a position, as a person finds it in the source.
+    """
+
+    frame: pd.DataFrame
+    source: str
+    row_name: Callable[[int], str]
+
+    def require(self, columns: Sequence[str | None]) -> None:
+        """Raise ``WorkloadError`` unless there are rows, and columns of the given names."""
+        if len(self.frame) == 0:
+            raise WorkloadError(f"{self.source} holds no requests; expected at least one row.")
+        for column in columns:
+            if column is not None and column not in self.frame.columns:
+                present = ", ".join(repr(name) for name in self.frame.columns) or "none"
+                raise WorkloadError(f"{self.source} has no column {column!r}; it has {present}.")
+
+    def arrival_s(self, column: str) -> NDArray[np.float64]:
+        """Return the arrival times in s since the first."""
+        raw = self.frame[column]
+        seconds = _seconds(raw)
+        unreadable = np.isnan(seconds)
+        if unreadable.any():
+            row = int(np.argmax(unreadable))
+            raise WorkloadError(
+                f"{self._place(row, column)}: arrival is {_shown(raw, row)}; expected a number of "
+                "seconds or an ISO 8601 timestamp, the same in all rows."
+            )
+        check_arrivals(seconds, lambda row: self._place(row, column), lambda row: _shown(raw, row))
+        since_first: NDArray[np.float64] = seconds - seconds[0]
+        return since_first
+
+    def keys(self, column: str) -> NDArray[Any]:
+        """Return a column that tells equal inputs apart; nested values become numbers."""
+        values = self._complete(column)
+        if not any(isinstance(value, _NESTED) for value in values):
+            return values.to_numpy()
+        numbers: dict[Hashable, int] = {}
+        return np.array([numbers.setdefault(exact_key(value), len(numbers)) for value in values])
+
+    def payloads(self, column: str) -> list[Any]:
+        """Return a column of inputs as plain Python values."""
+        return self._complete(column).tolist()
+
+    def priorities(self, column: str) -> NDArray[np.int32]:
+        """Return a column of whole numbers."""
+        raw = self.frame[column]
+        values = pd.to_numeric(raw, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        good = (values == np.floor(values)) & (values >= _INT32.min) & (values <= _INT32.max)
+        if not good.all():
+            row = int(np.argmin(good))
+            raise WorkloadError(
+                f"{self._place(row, column)}: priority is {_shown(raw, row)}; expected a whole "
+                f"number from {_INT32.min} to {_INT32.max}."
+            )
+        return values.astype(np.int32)
+
+    def others(self, used: Sequence[str | None]) -> pd.DataFrame:
+        """Return the columns that are not used otherwise."""
+        kept = [column for column in self.frame.columns if column not in used]
+        return self.frame[kept].reset_index(drop=True)
+
+    def _complete(self, column: str) -> pd.Series[Any]:
+        values = self.frame[column]
+        missing = values.isna().to_numpy()
+        if missing.any():
+            row = int(np.argmax(missing))
+            raise WorkloadError(
+                f"{self._place(row, column)} has no value; expected one per request."
+            )
+        return values
+
+    def _place(self, row: int, column: str) -> str:
+        return f"{self.source}, {self.row_name(row)}, column {column!r}"
+
+
+def _seconds(raw: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return times as float64 s; timestamps since the first; NaN where there is none."""
+    if pd.api.types.is_datetime64_any_dtype(raw.dtype):
+        return _since_first(pd.to_datetime(raw, utc=True))
+    if pd.api.types.is_timedelta64_dtype(raw.dtype):
+        return np.asarray(raw.dt.total_seconds(), dtype=np.float64)
+    if pd.api.types.is_bool_dtype(raw.dtype):
+        return np.full(len(raw), np.nan)
+    numbers: NDArray[np.float64] = pd.to_numeric(raw, errors="coerce").to_numpy(
+        dtype=np.float64, na_value=np.nan
+    )
+    if not np.isnan(numbers[0]):
+        return numbers
+    text = raw.astype(str).str.strip()
+    return _since_first(pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce"))
+
+
+def _since_first(stamps: pd.Series[Any]) -> NDArray[np.float64]:
+    ticks = stamps.dt.tz_localize(None).to_numpy(dtype="datetime64[ns]")
+    since = ticks - ticks[0]
+    seconds: NDArray[np.float64] = since.astype(np.int64) / 1e9
+    seconds[np.isnat(since)] = np.nan
+    return seconds
+
+
+def _shown(raw: pd.Series[Any], row: int) -> str:
+    missing = bool(raw.isna().iloc[row]) or raw.iloc[row] == ""
+    return "missing" if missing else repr(str(raw.iloc[row]))

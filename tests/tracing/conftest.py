@@ -1,0 +1,48 @@
+"""Finished batches of the real engine's own kind, with times of the test's choosing."""
+
+from collections.abc import Callable
+
+import pytest
+
+from codomyrmex_lab.optimization.dispatcher import Batch
+from codomyrmex_lab.optimization.models import CloseReason
+from codomyrmex_lab.optimization.waiting import PendingRequest
+
+MakeBatch = Callable[..., Batch]
+MakeRequest = Callable[..., PendingRequest]
+
+
+@pytest.fixture
+def make_request() -> MakeRequest:
+    def make(
+        id: int,
+        arrival_ns: int,
+        *,
+        key: object = None,
+        priority: int = 0,
+        joined: tuple[PendingRequest, ...] = (),
+    ) -> PendingRequest:
+        request = PendingRequest(id, None, priority, arrival_ns, arrival_ns, key)
+        request.joined = joined
+        return request
+
+    return make
+
+
+@pytest.fixture
+def make_batch() -> MakeBatch:
+    def make(
+        id: int,
+        requests: list[PendingRequest],
+        start_ns: int,
+        end_ns: int,
+        *,
+        reason: CloseReason = CloseReason.FULL,
+        worker: int = 0,
+        error: BaseException | None = None,
+    ) -> Batch:
+        batch = Batch(id, requests, reason, worker)
+        batch.start_ns, batch.end_ns, batch.error = start_ns, end_ns, error
+        return batch
+
+    return make
