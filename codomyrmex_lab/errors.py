@@ -7,7 +7,11 @@
     ├── EngineError
     │   ├── NotRunningError   (RuntimeError) submitted to an engine that is not started
     │   ├── RequestTimeoutError (TimeoutError) the caller's wait ran out
+    │   ├── DeadlineExceededError (TimeoutError) a request's own deadline passed
     │   ├── DrainTimeoutError (TimeoutError) unanswered when the drain time of stop() ran out
+    │   ├── ProcessorTimeoutError (TimeoutError) a batch function ran longer than allowed
+    │   ├── QueueFullError                   turned away, or shed, by a full queue
+    │   ├── WorkerCrashedError               the thread that ran the batch died
     │   ├── OutputCountError  (ValueError)   a batch function returned too few or too many outputs
     │   └── UnkeyableInputError (TypeError)  no exact cache key for an input
     ├── WorkloadError         (ValueError)   a workload file or frame that cannot be used
@@ -19,17 +23,21 @@
 
 __all__ = [
     "ConfigFileError",
+    "DeadlineExceededError",
     "DrainTimeoutError",
     "EngineError",
     "LabError",
     "ModelError",
     "NotRunningError",
     "OutputCountError",
+    "ProcessorTimeoutError",
+    "QueueFullError",
     "RequestTimeoutError",
     "SettingError",
     "TraceError",
     "UnkeyableInputError",
     "VariantError",
+    "WorkerCrashedError",
     "WorkloadError",
 ]
 
@@ -54,8 +62,24 @@ class RequestTimeoutError(EngineError, TimeoutError):
     """The answer did not come within the time that the caller was willing to wait."""
 
 
+class DeadlineExceededError(EngineError, TimeoutError):
+    """The deadline that the request was given has passed."""
+
+
 class DrainTimeoutError(EngineError, TimeoutError):
     """The request was still unanswered when the drain time of ``stop()`` ran out."""
+
+
+class ProcessorTimeoutError(EngineError, TimeoutError):
+    """A batch function ran longer than ``processor_timeout_ms``."""
+
+
+class QueueFullError(EngineError):
+    """The request was turned away by a full queue, or shed from one to make room."""
+
+
+class WorkerCrashedError(EngineError):
+    """The thread that ran the request's batch died."""
 
 
 class OutputCountError(EngineError, ValueError):

@@ -122,7 +122,7 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
             values = {name: widget.value for name, widget in self.settings.items()}
             values["latency_target_ms"] = values["latency_target_ms"] or None
             try:
-                config = OptimizationConfig(**values)
+                config = self._config.replace(**values)
             except SettingError as error:
                 self._on_refusal(str(error))
             else:

@@ -1,5 +1,6 @@
 """The engine: request batching, result cache and model variants. Standard library only."""
 
+from codomyrmex_lab.optimization.batched import batched
 from codomyrmex_lab.optimization.batcher import RequestBatcher
 from codomyrmex_lab.optimization.cache import InferenceCache
 from codomyrmex_lab.optimization.models import (
@@ -10,6 +11,7 @@ from codomyrmex_lab.optimization.models import (
     InferenceStats,
     OptimizationConfig,
     QuantizationType,
+    QueueFullAction,
     SupportsVariants,
 )
 from codomyrmex_lab.optimization.observer import EngineObserver
@@ -26,6 +28,8 @@ __all__ = [
     "InferenceStats",
     "OptimizationConfig",
     "QuantizationType",
+    "QueueFullAction",
     "RequestBatcher",
     "SupportsVariants",
+    "batched",
 ]

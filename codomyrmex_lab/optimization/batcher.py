@@ -3,17 +3,32 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from itertools import count
 from typing import Any, Generic, TypeVar
 
-from codomyrmex_lab.errors import NotRunningError, RequestTimeoutError, SettingError
-from codomyrmex_lab.optimization.clock import Clock, SystemClock
-from codomyrmex_lab.optimization.dispatcher import Batch, BatchOwner, Dispatcher
-from codomyrmex_lab.optimization.models import BatchingStrategy, OptimizationConfig
+from codomyrmex_lab.errors import (
+    NotRunningError,
+    QueueFullError,
+    RequestTimeoutError,
+    SettingError,
+)
+from codomyrmex_lab.optimization.answers import Answers, plain_output
+from codomyrmex_lab.optimization.clock import FOREVER_NS, Clock, SystemClock
+from codomyrmex_lab.optimization.dispatcher import Dispatcher
+from codomyrmex_lab.optimization.ledger import Ledger
+from codomyrmex_lab.optimization.lifetimes import register
+from codomyrmex_lab.optimization.models import (
+    NS_PER_MS,
+    BatchingStrategy,
+    OptimizationConfig,
+    QuantizationType,
+    check_duration,
+)
 from codomyrmex_lab.optimization.observer import EngineObserver, ObserverGroup
-from codomyrmex_lab.optimization.policy import make_policy
+from codomyrmex_lab.optimization.variants import Variant, choose_variant
 from codomyrmex_lab.optimization.waiting import PendingRequest
 
 __all__ = ["RequestBatcher"]
@@ -36,12 +51,15 @@ class RequestBatcher(Generic[T]):
         When a batch leaves; see :mod:`codomyrmex_lab.optimization.policy`.
     num_workers : int
         Batches that may run at once, at least 1.
-    latency_target_ms : float or None
-        Latency that ``ADAPTIVE`` tries to hold.
+    bucket_fn : callable or None
+        Returns the bucket of an input; only requests of one bucket share a batch.
     observer : EngineObserver or None
         Told of every batch.
     clock : Clock or None
         Source of time; the system's by default.
+    **settings
+        Further fields of :class:`OptimizationConfig`: ``latency_target_ms``, ``max_queue_size``,
+        ``queue_full``, ``priority_ageing_ms``, ``processor_timeout_ms``.
 
     Raises
     ------
@@ -57,28 +75,31 @@ class RequestBatcher(Generic[T]):
         *,
         strategy: BatchingStrategy = BatchingStrategy.DYNAMIC,
         num_workers: int = 1,
-        latency_target_ms: float | None = None,
+        bucket_fn: Callable[[T], Hashable] | None = None,
         observer: EngineObserver | None = None,
         clock: Clock | None = None,
+        **settings: Any,
     ) -> None:
-        self._config = OptimizationConfig(
+        self._config = OptimizationConfig().replace(
             max_batch_size=max_batch_size,
             batch_timeout_ms=timeout_ms,
             batching_strategy=strategy,
             num_workers=num_workers,
-            latency_target_ms=latency_target_ms,
+            enable_caching=False,
+            **settings,
         )
         self.processor = processor
+        self._bucket_fn = bucket_fn
         self._clock = clock or SystemClock()
-        self._observers = ObserverGroup(observer)
+        self._now_ns = self._clock.now_ns
+        self._ledger = Ledger()
+        self._answers = Answers(plain_output, self._ledger, ObserverGroup(observer), self._clock)
         self._request_ids = count()
+        self._n_reads = count()
         self._batch_ids = count()
         self._lifecycle = threading.Lock()
+        self._variant: Variant | None = None
         self._dispatcher: Dispatcher | None = None
-        self._stats_lock = threading.Lock()
-        self._n_requests = 0
-        self._n_batches = 0
-        self._n_batched = 0
 
     @property
     def max_batch_size(self) -> int:
@@ -101,12 +122,15 @@ class RequestBatcher(Generic[T]):
 
         ``total_requests`` counts accepted requests, ``total_batches`` completed batches.
         """
-        with self._stats_lock:
-            n_requests, n_batches, n_batched = self._n_requests, self._n_batches, self._n_batched
+        stats = self._ledger.snapshot(0, 0, 0)
+        with self._lifecycle:
+            # ids are given out without a lock; what reading takes from them is taken off again
+            n_requests = next(self._request_ids) - next(self._n_reads)
         return {
             "total_requests": n_requests,
-            "total_batches": n_batches,
-            "avg_batch_size": n_batched / n_batches if n_batches else 0.0,
+            "total_batches": stats.total_batches,
+            "avg_batch_size": stats.avg_batch_size,
+            "close_reasons": stats.close_reasons,
         }
 
     def start(self) -> None:
@@ -122,14 +146,16 @@ class RequestBatcher(Generic[T]):
                 return
             if self.processor is None:
                 raise SettingError("processor is None; pass the function that computes a batch.")
+            self._variant = choose_variant(self.processor, QuantizationType.FP32)
             self._dispatcher = Dispatcher(
-                self.processor,
-                make_policy(self._config),
-                self._config.num_workers,
-                BatchOwner(_still_wanted, self._answer, self._reject),
+                self._variant,
+                self._config,
+                self._answers.owner,
                 self._batch_ids,
                 self._clock,
+                self._bucket_fn,
             )
+            register(self._dispatcher)
 
     def stop(self, drain_timeout_s: float | None = 30.0) -> None:
         """Answer what was accepted, then end the workers; no future is pending afterwards.
@@ -142,8 +168,9 @@ class RequestBatcher(Generic[T]):
         """
         with self._lifecycle:
             dispatcher, self._dispatcher = self._dispatcher, None
-            if dispatcher is not None:
+            if dispatcher is not None and self._variant is not None:
                 dispatcher.stop(drain_timeout_s)
+                self._variant.close()
 
     def __enter__(self) -> RequestBatcher[T]:
         self.start()
@@ -156,31 +183,50 @@ class RequestBatcher(Generic[T]):
         """Let the requests accepted so far leave without waiting for company."""
         self._require_running().flush()
 
-    def submit_async(self, input_data: T) -> Future[Any]:
+    def submit_async(
+        self, input_data: T, *, priority: int = 0, timeout_ms: float | None = None
+    ) -> Future[Any]:
         """Submit one input.
 
         Parameters
         ----------
         input_data : T
             Input of the processor.
+        priority : int
+            Larger leaves first.
+        timeout_ms : float or None
+            Deadline from now, in ms, above 0: a request that misses it fails.
 
         Returns
         -------
         concurrent.futures.Future
-            Resolves to the output, or to the processor's exception.
+            Resolves to the output, or to the processor's exception. Cancelling it frees the
+            request's place unless its batch has begun.
 
         Raises
         ------
         NotRunningError
             The batcher is not started, or is stopped.
+        QueueFullError
+            The queue is full and ``queue_full`` says to reject.
         """
         dispatcher = self._require_running()
-        now_ns = self._clock.now_ns()
-        request = PendingRequest(next(self._request_ids), input_data, 0, now_ns, now_ns)
-        with self._stats_lock:
+        now_ns = self._now_ns()
+        deadline_ns = FOREVER_NS
+        if timeout_ms is not None:
+            check_duration("timeout_ms", timeout_ms, above_zero=True)
+            deadline_ns = now_ns + int(timeout_ms * NS_PER_MS)
+        request = PendingRequest(
+            next(self._request_ids), input_data, priority, now_ns, now_ns, None, deadline_ns
+        )
+        future: Future[Any] = request.future
+        request.future.on_cancel(partial(dispatcher.withdraw, request))
+        try:
             dispatcher.submit(request)
-            self._n_requests += 1
-        return request.future
+        except QueueFullError as error:
+            self._answers.turn_away(request, error)
+            raise
+        return future
 
     def submit_sync(self, input_data: T, timeout: float = 30.0) -> Any:
         """Submit one input and wait for its output.
@@ -210,28 +256,8 @@ class RequestBatcher(Generic[T]):
                 f"No answer within {timeout} s; pass a longer timeout, or look at stats."
             ) from None
 
-    def _answer(self, batch: Batch) -> None:
-        with self._stats_lock:
-            self._n_batches += 1
-            self._n_batched += len(batch.requests)
-        self._observers.on_batch(batch)
-        if batch.error is not None:
-            for request in batch.requests:
-                request.future.set_exception(batch.error)
-        else:
-            for request, output in zip(batch.requests, batch.outputs, strict=True):
-                request.future.set_result(output)
-
-    def _reject(self, request: PendingRequest, error: BaseException) -> None:
-        self._observers.on_unserved(request, self._clock.now_ns(), error)
-        request.future.set_exception(error)
-
     def _require_running(self) -> Dispatcher:
         dispatcher = self._dispatcher
         if dispatcher is None:
             raise NotRunningError("The batcher is not running; call start() before submitting.")
         return dispatcher
-
-
-def _still_wanted(request: PendingRequest) -> bool:
-    return request.future.set_running_or_notify_cancel()

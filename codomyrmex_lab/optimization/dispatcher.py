@@ -3,8 +3,9 @@
 Callers put requests into one queue. The idle workers take turns in holding ``_collecting``: the
 holder moves requests from the queue into the waiting line, asks the line's policy, and leaves
 with a batch; then the next idle worker collects. Requests that arrive while all workers are busy
-stay in the queue. What else the collecting worker must know (flush, stop, a completed batch)
-travels through the same queue, so that one order of events holds for all.
+stay in the queue. What else the collecting worker must know (flush, stop, new settings, a
+cancelled request, a completed batch) travels through the same queue as a function of the line, so
+that one order of events holds for all.
 
 A dispatcher lives once: from its start to its stop.
 """
@@ -12,89 +13,36 @@ A dispatcher lives once: from its start to its stop.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable
+from concurrent.futures import CancelledError
 from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from codomyrmex_lab.errors import DrainTimeoutError, NotRunningError, OutputCountError
+from codomyrmex_lab.errors import (
+    DeadlineExceededError,
+    DrainTimeoutError,
+    NotRunningError,
+    ProcessorTimeoutError,
+    QueueFullError,
+)
 from codomyrmex_lab.logging_monitoring import get_logger
+from codomyrmex_lab.optimization.admission import Admission
+from codomyrmex_lab.optimization.batch import Batch, BatchOwner, crash_error
+from codomyrmex_lab.optimization.buckets import BucketedLine
 from codomyrmex_lab.optimization.clock import Clock
-from codomyrmex_lab.optimization.models import BatchFunction, CloseReason
-from codomyrmex_lab.optimization.policy import BatchPolicy
+from codomyrmex_lab.optimization.crew import Crew
+from codomyrmex_lab.optimization.models import NS_PER_MS, OptimizationConfig
+from codomyrmex_lab.optimization.variants import Variant
 from codomyrmex_lab.optimization.waiting import PendingRequest, WaitingLine
+from codomyrmex_lab.optimization.watchdog import Watchdog
 
-__all__ = ["DIRECT_WORKER", "Batch", "BatchOwner", "Dispatcher", "run_batch"]
+__all__ = ["Dispatcher"]
 
-DIRECT_WORKER = -1
-_Message = PendingRequest | Callable[[WaitingLine], None]
+_Line = WaitingLine | BucketedLine
+_Message = PendingRequest | Callable[[_Line], None]
 _log = get_logger(__name__)
-
-
-class Batch:
-    """Requests that one model call answers; an ``ObservedBatch``."""
-
-    __slots__ = ("end_ns", "error", "id", "outputs", "reason", "requests", "start_ns", "worker")
-
-    def __init__(
-        self, id: int, requests: list[PendingRequest], reason: CloseReason, worker: int
-    ) -> None:
-        self.id = id
-        self.requests = requests
-        self.reason = reason
-        self.worker = worker
-        self.start_ns = 0
-        self.end_ns = 0
-        self.outputs: Sequence[Any] = ()
-        self.error: BaseException | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class BatchOwner:
-    """What is owed to those whose requests were accepted.
-
-    Parameters
-    ----------
-    claim : callable
-        Tells, once, when its batch closes, whether a request is still wanted.
-    answer : callable
-        Answers every request of a batch that has ended.
-    reject : callable
-        Fails a request that reached no model.
-    """
-
-    claim: Callable[[PendingRequest], bool]
-    answer: Callable[[Batch], None]
-    reject: Callable[[PendingRequest, BaseException], None]
-
-
-def run_batch(batch: Batch, processor: BatchFunction, clock: Clock) -> None:
-    """Call the model on a batch and note times, outputs or the error, which is logged."""
-    batch.start_ns = clock.now_ns()
-    try:
-        outputs = processor([request.input_data for request in batch.requests])
-        batch.outputs = _checked_outputs(outputs, len(batch.requests))
-    except BaseException as error:  # a batch owes an answer to every caller, whatever was raised
-        batch.error = error
-        ids = ", ".join(str(request.id) for request in batch.requests)
-        _log.error("Batch %d failed; request ids %s", batch.id, ids, exc_info=error)
-    batch.end_ns = clock.now_ns()
-
-
-def _checked_outputs(outputs: Any, n_inputs: int) -> Sequence[Any]:
-    if isinstance(outputs, str | bytes | Mapping | Set) or not hasattr(outputs, "__len__"):
-        raise OutputCountError(
-            f"The batch function returned a {type(outputs).__name__} for {n_inputs} inputs; "
-            f"expected a sequence of {n_inputs} outputs."
-        )
-    if len(outputs) != n_inputs:
-        raise OutputCountError(
-            f"The batch function returned {len(outputs)} outputs for {n_inputs} inputs; expected "
-            "one output for each input, in the same order."
-        )
-    return outputs  # type: ignore[no-any-return]
 
 
 class Dispatcher:
@@ -102,66 +50,135 @@ class Dispatcher:
 
     Parameters
     ----------
-    processor : BatchFunction
+    variant : Variant
         The model.
-    policy : BatchPolicy
-        When a batch leaves.
-    n_workers : int
-        Batches that may run at once.
+    config : OptimizationConfig
+        Batching strategy, workers, bound of the queue and time-outs are followed.
     owner : BatchOwner
         Answers the requests.
     batch_ids : count
         Source of batch ids.
     clock : Clock
         Source of time.
+    bucket_fn : callable or None
+        Returns the bucket of an input; only requests of one bucket share a batch.
     """
 
     def __init__(
         self,
-        processor: BatchFunction,
-        policy: BatchPolicy,
-        n_workers: int,
+        variant: Variant,
+        config: OptimizationConfig,
         owner: BatchOwner,
         batch_ids: count[int],
         clock: Clock,
+        bucket_fn: Callable[[Any], Hashable] | None = None,
     ) -> None:
-        self._processor = processor
-        self._learns = policy.learns
+        self._variant = variant
+        self._config = config
         self._owner = owner
         self._batch_ids = batch_ids
         self._clock = clock
+        self._bucket_fn = bucket_fn
         self._queue: SimpleQueue[_Message] = SimpleQueue()
-        self._line = WaitingLine(policy)
+        self._line: _Line = WaitingLine(config) if bucket_fn is None else BucketedLine(config)
+        self._admission = Admission(config.max_queue_size, config.queue_full, clock)
         self._collecting = threading.Lock()
+        self._turned_away: list[tuple[PendingRequest, BaseException]] = []
         self._running: dict[int, Batch] = {}
         self._closed = False
         self._abandoned = False
-        self._workers = [
-            threading.Thread(target=self._work, args=(i,), name=f"batch-worker-{i}", daemon=True)
-            for i in range(n_workers)
-        ]
-        for worker in self._workers:
-            worker.start()
+        self._why_closed = "The engine is stopped; call start() before submitting."
+        self._crew = Crew(self._work)
+        self._watchdog = Watchdog(self._running, clock, self._give_up)
+        self._watchdog.watch(config.processor_timeout_ms)
+        self._crew.resize(config.num_workers)
+
+    # -- called by any thread -----------------------------------------------------------------
 
     def submit(self, request: PendingRequest) -> None:
-        """Accept a request.
+        """Accept a request, waiting for a place where the queue is full and ``BLOCK`` is set.
 
         Raises
         ------
         NotRunningError
             The dispatcher is stopped, or being stopped.
+        QueueFullError
+            The queue is full under ``REJECT``.
+        DeadlineExceededError
+            The request's deadline came before a place.
         """
         if self._closed:
-            raise NotRunningError("The engine is stopped; call start() before submitting.")
+            raise NotRunningError(self._why_closed)
+        if self._bucket_fn is not None:
+            request.bucket = self._bucket_fn(request.input_data)
+        if self._admission.bounded:
+            request.placed = self._admission.enter(request.deadline_ns)
+            if not request.placed:
+                self._queue.put(partial(self._shed_for, request))
+                self.accept(request)
+                self._tidy()
+                return
+        self.accept(request)
+
+    def enter_or_call(self, request: PendingRequest, callback: Callable[[], object]) -> bool:
+        """Take a place for a request without blocking; call back when a new try is worth it.
+
+        Returns
+        -------
+        bool
+            Whether the request has a place, or needs none, and is to be given to :meth:`accept`.
+        """
+        if self._closed:
+            raise NotRunningError(self._why_closed)
+        if self._bucket_fn is not None:
+            request.bucket = self._bucket_fn(request.input_data)
+        if self._admission.bounded:
+            request.placed = self._admission.enter_or_call(callback)
+            return request.placed
+        return True
+
+    def accept(self, request: PendingRequest) -> None:
+        """Queue a request that has its place."""
         self._queue.put(request)
         if self._abandoned:
             # stop() may have looked for left-overs before this request was in the queue
             with self._collecting:
-                self._reject_waiting()
+                self._turn_away_all()
+            self._reject_turned_away()
+
+    def withdraw(self, request: PendingRequest) -> None:
+        """Let go of a cancelled request; its place is free at once."""
+        self._queue.put(partial(self._discard, request))
+        if self._admission.bounded:
+            self._tidy()
+
+    def forget(self, callback: Callable[[], object]) -> None:
+        """Forget a callback of :meth:`enter_or_call` whose caller gave up."""
+        self._admission.forget(callback)
 
     def flush(self) -> None:
         """Let the requests accepted so far leave without waiting for company."""
-        self._queue.put(WaitingLine.flush)
+        self._queue.put(_flush)
+
+    def reconfigure(self, variant: Variant, config: OptimizationConfig) -> None:
+        """Follow other settings from here on; requests that wait stay where they are."""
+        self._admission.resize(config.max_queue_size, config.queue_full)
+        self._watchdog.watch(config.processor_timeout_ms)
+        self._queue.put(partial(self._follow, variant, config))
+        self._tidy()
+
+    @property
+    def queue_length(self) -> int:
+        """Requests that wait for their batch; approximate while they come and go."""
+        return len(self._line) + self._queue.qsize()
+
+    def forked(self) -> None:
+        """Note, in a forked child process, that the workers exist in the parent only."""
+        self._why_closed = (
+            "The engine was started in another process, of which this one is a fork; make a new "
+            "engine here."
+        )
+        self._closed = True
 
     def stop(self, drain_timeout_s: float | None) -> None:
         """Accept nothing more, answer what was accepted, and end the workers.
@@ -173,87 +190,190 @@ class Dispatcher:
             for as long as it takes.
         """
         self._closed = True
-        self._queue.put(WaitingLine.close)
+        self._admission.close()
+        self._queue.put(_close)
         due_ns = None if drain_timeout_s is None else self._clock.now_ns() + drain_timeout_s * 1e9
-        for worker in self._workers:
-            if worker is not threading.current_thread():
-                left_s = None if due_ns is None else (due_ns - self._clock.now_ns()) / 1e9
-                worker.join(None if left_s is None else max(left_s, 0.0))
+        self._crew.join(due_ns, self._clock)
         self._abandoned = True
+        self._crew.resize(0)
+        self._watchdog.stop()
         with self._collecting:
-            self._reject_waiting()
+            self._turn_away_all()
+        self._reject_turned_away()
         for batch_id in list(self._running):
             batch = self._running.pop(batch_id, None)
             if batch is not None:
-                batch.error = _drain_error()
-                batch.end_ns = self._clock.now_ns()
-                batch.start_ns = batch.start_ns or batch.end_ns
+                batch.fail(_drain_error(), self._clock)
                 self._owner.answer(batch)
 
-    def _reject_waiting(self) -> None:
-        while True:
+    # -- called while holding _collecting -----------------------------------------------------
+
+    def _drain_queue(self) -> None:
+        queue = self._queue
+        while not queue.empty():
+            self._take_in(queue.get_nowait())
+
+    def _take_in(self, message: _Message) -> None:
+        if type(message) is PendingRequest:
             try:
-                self._accept(self._queue.get_nowait())
-            except Empty:
-                break
-        for request in self._line.take(len(self._line)):
-            if self._owner.claim(request):
-                self._owner.reject(request, _drain_error())
-
-    def _accept(self, message: _Message) -> None:
-        if isinstance(message, PendingRequest):
-            self._line.add(message)
+                self._line.add(message)
+            except BaseException as error:
+                self._turned_away.append((message, crash_error(error)))
+                raise
         else:
-            message(self._line)
+            message(self._line)  # type: ignore[operator]
 
-    def _work(self, worker: int) -> None:
-        while True:
-            with self._collecting:
-                batch = self._collect(worker)
-            if batch is None:
-                return
-            self._run(batch)
+    def _turn_away_all(self) -> None:
+        self._drain_queue()
+        self._turned_away += [(request, _drain_error()) for request in self._line.take_all()]
+
+    def _shed_for(self, newcomer: PendingRequest, line: _Line) -> None:
+        oldest = line.take_oldest()
+        if oldest is not None:
+            newcomer.placed, oldest.placed = oldest.placed, False
+            self._turned_away.append((oldest, _shed_error()))
+
+    def _discard(self, request: PendingRequest, line: _Line) -> None:
+        if request.waiting:
+            line.discard(request)
+            self._turned_away.append((request, CancelledError()))
+
+    def _follow(self, variant: Variant, config: OptimizationConfig, line: _Line) -> None:
+        self._variant = variant
+        line.follow(config)
+        self._crew.resize(config.num_workers)
 
     def _collect(self, worker: int) -> Batch | None:
-        line, queue, clock = self._line, self._queue, self._clock
-        while not self._abandoned:
-            while not queue.empty():
-                self._accept(queue.get_nowait())
-            decision = line.decide(clock.now_ns())
+        """Wait for a batch; return early, without one, when there is something else to do."""
+        line, clock = self._line, self._clock
+        while self._crew.employs_me(worker):
+            self._drain_queue()
+            now_ns = clock.now_ns()
+            expired = line.take_expired(now_ns)
+            self._turned_away += [(request, _deadline_error()) for request in expired]
+            if self._turned_away:
+                return None
+            decision = line.decide(now_ns)
             if decision.size and decision.reason is not None:
-                requests = [r for r in line.take(decision.size) if self._owner.claim(r)]
+                taken = line.take(decision.size)
+                self._admission.leave(sum(request.placed for request in taken))
+                requests = [request for request in taken if self._owner.claim(request)]
                 if requests:
-                    batch = Batch(next(self._batch_ids), requests, decision.reason, worker)
+                    batch = Batch(
+                        next(self._batch_ids), requests, decision.reason, worker, self._variant
+                    )
                     self._running[batch.id] = batch
                     return batch
             elif line.closed:
-                return None
+                self._crew.leave(worker)
             else:
                 try:
-                    self._accept(clock.get(queue, decision.due_ns))
+                    self._take_in(clock.get(self._queue, decision.due_ns))
                 except Empty:
                     continue
         return None
 
+    # -- workers ------------------------------------------------------------------------------
+
+    def _work(self, worker: int) -> None:
+        batch: Batch | None = None
+        try:
+            while self._crew.employs_me(worker):
+                with self._collecting:
+                    batch = self._collect(worker)
+                self._reject_turned_away()
+                if batch is not None:
+                    self._run(batch)
+                    batch = None
+        except BaseException as error:
+            _log.exception("Worker %d died; another takes its place", worker)
+            if batch is not None and self._running.pop(batch.id, None) is not None:
+                batch.fail(crash_error(error), self._clock)
+                self._owner.answer(batch)
+            self._crew.replace(worker, threading.current_thread())
+
     def _run(self, batch: Batch) -> None:
-        run_batch(batch, self._processor, self._clock)
+        self._watchdog.look()
+        batch.run(self._clock)
         if self._running.pop(batch.id, None) is None:
-            return  # stop() has answered it when the drain time ran out
-        if self._learns:
-            worst_ns = batch.end_ns - min(request.arrival_ns for request in batch.requests)
-            service_ns = batch.end_ns - batch.start_ns
-            learn = partial(
-                WaitingLine.learn_batch,
-                size=len(batch.requests),
-                service_ns=service_ns,
-                worst_latency_ns=worst_ns,
+            return  # answered already: it ran too long, or the drain time ran out
+        if self._line.learns:
+            self._queue.put(
+                partial(
+                    _learn,
+                    batch.requests[0].bucket,
+                    len(batch.requests),
+                    batch.end_ns - batch.start_ns,
+                    batch.end_ns - min(request.arrival_ns for request in batch.requests),
+                )
             )
-            self._queue.put(learn)
         self._owner.answer(batch)
+
+    def _give_up(self, batch: Batch, timeout_ns: int) -> None:
+        """Answer a batch that runs too long, and replace its worker."""
+        if self._running.pop(batch.id, None) is None:
+            return
+        self._crew.replace(batch.worker, batch.thread)
+        batch.fail(_hang_error(timeout_ns), self._clock)
+        self._owner.answer(batch)
+
+    def _tidy(self) -> None:
+        """Take in what is queued where no worker is idle to do it."""
+        if self._collecting.acquire(blocking=False):
+            try:
+                self._drain_queue()
+            finally:
+                self._collecting.release()
+            self._reject_turned_away()
+
+    def _reject_turned_away(self) -> None:
+        while self._turned_away:
+            try:
+                request, error = self._turned_away.pop()
+            except IndexError:  # another thread was quicker
+                return
+            self._admission.leave(request.placed)
+            if self._owner.claim(request):
+                self._owner.reject(request, error)
+
+
+def _flush(line: _Line) -> None:
+    line.flush()
+
+
+def _close(line: _Line) -> None:
+    line.close()
+
+
+def _learn(
+    bucket: Hashable, size: int, service_ns: int, worst_latency_ns: int, line: _Line
+) -> None:
+    line.learn_batch(bucket, size, service_ns, worst_latency_ns)
 
 
 def _drain_error() -> DrainTimeoutError:
     return DrainTimeoutError(
         "The engine was stopped and the request was not answered within the drain time; give "
         "stop() a longer drain_timeout_s, or submit again after start()."
+    )
+
+
+def _deadline_error() -> DeadlineExceededError:
+    return DeadlineExceededError(
+        "The deadline passed before the request's batch began; it was not computed. Give a longer "
+        "timeout_ms, or settings under which requests wait less."
+    )
+
+
+def _shed_error() -> QueueFullError:
+    return QueueFullError(
+        "The queue was full and this request, which had waited longest, made room for a newer one; "
+        "raise max_queue_size, or send less."
+    )
+
+
+def _hang_error(timeout_ns: int) -> ProcessorTimeoutError:
+    return ProcessorTimeoutError(
+        f"The model call ran longer than processor_timeout_ms = {timeout_ns / NS_PER_MS:g}; its "
+        "result, if it ever comes, is dropped."
     )

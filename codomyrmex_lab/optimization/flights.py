@@ -10,12 +10,14 @@ import threading
 from collections.abc import Hashable
 from typing import Any
 
+from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.cache import InferenceCache
 from codomyrmex_lab.optimization.snapshot import snapshot
 from codomyrmex_lab.optimization.waiting import PendingRequest
 
 __all__ = ["ABSENT", "Flights"]
 
+_log = get_logger(__name__)
 ABSENT = object()
 """Stands for a value that the cache does not hold."""
 
@@ -25,12 +27,12 @@ class Flights:
 
     Parameters
     ----------
-    max_size : int
-        Entries of the cache.
+    cache : InferenceCache
+        Keeps the results.
     """
 
-    def __init__(self, max_size: int) -> None:
-        self._cache = InferenceCache(max_size)
+    def __init__(self, cache: InferenceCache) -> None:
+        self._cache = cache
         self._leaders: dict[Hashable, PendingRequest] = {}
         self._epoch = 0
         self._lock = threading.Lock()
@@ -52,7 +54,7 @@ class Flights:
         with self._lock:
             leader = self._leaders.get(request.key)
             if leader is not None:
-                leader.joined = (*leader.joined, request)
+                leader.join(request)
                 return False, ABSENT
             value = self._cache.get(request.key, ABSENT)
             if value is ABSENT:
@@ -62,9 +64,9 @@ class Flights:
 
     def land(self, request: PendingRequest, output: Any) -> None:
         """End a leader's flight with its output, which is stored; from here on none joins it."""
-        stored = snapshot(output)
+        stored = _storable(output)
         with self._lock:
-            if request.cache_epoch == self._epoch:
+            if request.cache_epoch == self._epoch and stored is not ABSENT:
                 self._cache.put(request.key, stored)
             self._forget(request)
 
@@ -89,9 +91,9 @@ class Flights:
 
     def store(self, key: Hashable, output: Any, epoch: int) -> None:
         """Store an output that was computed outside any flight, begun in the given epoch."""
-        stored = snapshot(output)
+        stored = _storable(output)
         with self._lock:
-            if epoch == self._epoch:
+            if epoch == self._epoch and stored is not ABSENT:
                 self._cache.put(key, stored)
 
     @property
@@ -109,3 +111,15 @@ class Flights:
     def _forget(self, request: PendingRequest) -> None:
         if self._leaders.get(request.key) is request:
             del self._leaders[request.key]
+
+
+def _storable(output: Any) -> Any:
+    try:
+        return snapshot(output)
+    except Exception:
+        _log.exception(
+            "An output of type %s cannot be copied and is not cached; return plain data, or "
+            "use_cache=False",
+            type(output).__qualname__,
+        )
+        return ABSENT

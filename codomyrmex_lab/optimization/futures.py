@@ -23,11 +23,38 @@ from concurrent.futures._base import (
     PENDING,
     RUNNING,
 )
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
-__all__ = ["AnswerFuture"]
+from codomyrmex_lab.logging_monitoring import get_logger
+
+__all__ = ["Answer", "AnswerFuture"]
 
 T = TypeVar("T")
+_log = get_logger(__name__)
+
+
+class Answer(Protocol):
+    """Where the answer to one request goes."""
+
+    def set_running_or_notify_cancel(self) -> bool:
+        """Begin the computation; False where the request was cancelled."""
+        ...
+
+    def cancelled(self) -> bool:
+        """Tell whether the request was cancelled."""
+        ...
+
+    def done(self) -> bool:
+        """Tell whether the request was answered or cancelled."""
+        ...
+
+    def set_result(self, result: Any) -> None:
+        """Answer the request."""
+        ...
+
+    def set_exception(self, exception: BaseException) -> None:
+        """Fail the request."""
+        ...
 
 
 class AnswerFuture(Future[T], Generic[T]):
@@ -74,10 +101,14 @@ class AnswerFuture(Future[T], Generic[T]):
             self._cancel_won = True
             self._state = CANCELLED
             self._condition.notify_all()
-        self._invoke_callbacks()  # type: ignore[attr-defined]
+        self._invoke_callbacks()
         if self._on_cancel is not None:
             self._on_cancel()
         return True
+
+    def on_cancel(self, callback: Callable[[], None]) -> None:
+        """Call back when the request is withdrawn; set before anyone holds the future."""
+        self._on_cancel = callback
 
     def set_running_or_notify_cancel(self) -> bool:
         """Begin the computation; False where the request was cancelled."""
@@ -91,7 +122,7 @@ class AnswerFuture(Future[T], Generic[T]):
             if not self._cancel_won:
                 return True
             self._state = CANCELLED_AND_NOTIFIED
-            for waiter in self._waiters:  # type: ignore[attr-defined]
+            for waiter in self._waiters:
                 waiter.add_cancelled(self)
             return False
 
@@ -117,7 +148,16 @@ class AnswerFuture(Future[T], Generic[T]):
 
     def _wake(self, event: str) -> None:
         with self._condition:
-            for waiter in self._waiters:  # type: ignore[attr-defined]
+            for waiter in self._waiters:
                 getattr(waiter, event)(self)
             self._condition.notify_all()
-        self._invoke_callbacks()  # type: ignore[attr-defined]
+        self._invoke_callbacks()
+
+    def _invoke_callbacks(self) -> None:
+        for callback in self._done_callbacks:  # type: ignore[attr-defined]
+            try:
+                callback(self)
+            except (
+                BaseException
+            ):  # not even SystemExit may cost the others of the batch their answer
+                _log.exception("A done callback of %r failed", self)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from dataclasses import replace as dataclass_replace
 from datetime import UTC, datetime
@@ -15,8 +15,8 @@ from codomyrmex_lab.errors import SettingError
 T = TypeVar("T")
 NS_PER_MS = 1_000_000
 
-BatchFunction = Callable[[list[Any]], Sequence[Any]]
-"""Maps a list of inputs to outputs of the same length and order."""
+BatchFunction = Callable[[list[Any]], Any]
+"""Maps a list of inputs to a sequence of outputs of the same length and order."""
 
 
 class QuantizationType(Enum):
@@ -34,6 +34,17 @@ class BatchingStrategy(Enum):
     FIXED = "fixed"
     DYNAMIC = "dynamic"
     ADAPTIVE = "adaptive"
+
+
+class QueueFullAction(Enum):
+    """What happens to a request that finds the queue full."""
+
+    BLOCK = "block"
+    """Its caller waits for a place."""
+    REJECT = "reject"
+    """It fails."""
+    SHED_OLDEST = "shed_oldest"
+    """It enters, and the request that has waited longest fails."""
 
 
 class CloseReason(Enum):
@@ -79,6 +90,19 @@ class OptimizationConfig:
         Rule by which a batch leaves.
     latency_target_ms : float or None
         Latency that ``ADAPTIVE`` tries to hold, in ms, above 0. Has no effect otherwise.
+    priority_ageing_ms : float
+        Waiting that makes up for one level of priority, in ms, above 0: bounds how long requests
+        of larger priority can keep others waiting.
+    max_queue_size : int or None
+        Requests that may wait, at least 1; no bound if None.
+    queue_full : QueueFullAction
+        What happens to a request that finds the queue full.
+    cache_ttl_s : float or None
+        Age at which a cached result is no longer used, in s, above 0; never if None.
+    cache_max_bytes : int or None
+        Bound of the cache's estimated size, in bytes, at least 1; none if None.
+    processor_timeout_ms : float or None
+        Longest model call, in ms, above 0; its callers then fail and a new worker takes over.
 
     Raises
     ------
@@ -94,11 +118,17 @@ class OptimizationConfig:
     num_workers: int = 4
     batching_strategy: BatchingStrategy = BatchingStrategy.DYNAMIC
     latency_target_ms: float | None = None
+    priority_ageing_ms: float = 1000.0
+    max_queue_size: int | None = None
+    queue_full: QueueFullAction = QueueFullAction.BLOCK
+    cache_ttl_s: float | None = None
+    cache_max_bytes: int | None = None
+    processor_timeout_ms: float | None = None
 
     def __post_init__(self) -> None:
         check_member("quantization", self.quantization, QuantizationType)
         check_integer("max_batch_size", self.max_batch_size, at_least=1)
-        check_milliseconds("batch_timeout_ms", self.batch_timeout_ms)
+        check_duration("batch_timeout_ms", self.batch_timeout_ms)
         if not isinstance(self.enable_caching, bool):
             raise SettingError(
                 f"enable_caching is {self.enable_caching!r}; expected True or False."
@@ -106,8 +136,14 @@ class OptimizationConfig:
         check_integer("cache_max_size", self.cache_max_size, at_least=1)
         check_integer("num_workers", self.num_workers, at_least=1)
         check_member("batching_strategy", self.batching_strategy, BatchingStrategy)
-        if self.latency_target_ms is not None:
-            check_milliseconds("latency_target_ms", self.latency_target_ms, above_zero=True)
+        check_duration("priority_ageing_ms", self.priority_ageing_ms, above_zero=True)
+        check_member("queue_full", self.queue_full, QueueFullAction)
+        for name in ("latency_target_ms", "cache_ttl_s", "processor_timeout_ms"):
+            if getattr(self, name) is not None:
+                check_duration(name, getattr(self, name), above_zero=True)
+        for name in ("max_queue_size", "cache_max_bytes"):
+            if getattr(self, name) is not None:
+                check_integer(name, getattr(self, name), at_least=1)
 
     def replace(self, **changes: Any) -> OptimizationConfig:
         """Return a copy with some settings changed.
@@ -140,8 +176,13 @@ class OptimizationConfig:
 class InferenceStats:
     """Counts since the engine was made; a snapshot that does not change any more.
 
+    Every request ends in ``total_requests`` exactly once, when it is answered: from the cache, by
+    a batch, by joining an identical request in flight (``joined_requests``), or with an error
+    (``failed_requests``; of these, ``expired_requests`` missed their deadline, ``shed_requests``
+    made room in a full queue and ``cancelled_requests`` were withdrawn). A request that a full
+    queue turned away was never accepted and is counted in ``rejected_requests`` alone.
     ``cache_hits + cache_misses`` is the number of cache look-ups. ``total_batches`` counts model
-    calls and ``avg_batch_size`` the requests that each computed.
+    calls, ``avg_batch_size`` the requests that each computed and ``close_reasons`` why it left.
     """
 
     total_requests: int = 0
@@ -150,6 +191,16 @@ class InferenceStats:
     avg_latency_ms: float = 0.0
     cache_hits: int = 0
     cache_misses: int = 0
+    joined_requests: int = 0
+    failed_requests: int = 0
+    expired_requests: int = 0
+    shed_requests: int = 0
+    cancelled_requests: int = 0
+    rejected_requests: int = 0
+    cache_evictions: int = 0
+    cache_size: int = 0
+    cache_bytes: int = 0
+    close_reasons: dict[CloseReason, int] = field(default_factory=dict)
 
     @property
     def cache_hit_rate(self) -> float:
@@ -201,10 +252,11 @@ def check_integer(name: str, value: object, *, at_least: int) -> None:
         raise SettingError(f"{name} is {value!r}; expected a whole number of at least {at_least}.")
 
 
-def check_milliseconds(name: str, value: object, *, above_zero: bool = False) -> None:
-    """Raise ``SettingError`` unless ``value`` is a finite time in ms that is not negative."""
+def check_duration(name: str, value: object, *, above_zero: bool = False) -> None:
+    """Raise ``SettingError`` unless ``value`` is a finite time that is not negative."""
+    unit = "seconds" if name.endswith("_s") else "milliseconds"
+    allowed = f"a finite number of {unit} " + ("above 0" if above_zero else "of at least 0")
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    allowed = "a finite number of milliseconds " + ("above 0" if above_zero else "of at least 0")
     if not number or not math.isfinite(value) or value < 0 or (above_zero and value == 0):  # type: ignore[arg-type, operator]
         raise SettingError(f"{name} is {value!r}; expected {allowed}.")
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import Any
 
 from codomyrmex_lab.optimization.clock import FOREVER_NS
-from codomyrmex_lab.optimization.futures import AnswerFuture
-from codomyrmex_lab.optimization.models import CloseReason
-from codomyrmex_lab.optimization.policy import BatchPolicy, Decision
+from codomyrmex_lab.optimization.futures import Answer, AnswerFuture
+from codomyrmex_lab.optimization.models import NS_PER_MS, CloseReason, OptimizationConfig
+from codomyrmex_lab.optimization.policy import Decision, make_policy
 
 __all__ = ["PendingRequest", "WaitingLine"]
 
@@ -18,15 +19,21 @@ class PendingRequest:
     """One accepted request on its way to an answer; an ``ObservedRequest``."""
 
     __slots__ = (
+        "_joined",
         "arrival_ns",
+        "bucket",
         "cache_epoch",
+        "deadline_ns",
         "enqueue_ns",
+        "expires_ns",
         "future",
         "id",
         "input_data",
-        "joined",
         "key",
+        "placed",
         "priority",
+        "sequence",
+        "waiting",
     )
 
     def __init__(
@@ -37,7 +44,8 @@ class PendingRequest:
         arrival_ns: int,
         enqueue_ns: int,
         key: Any = None,
-        cache_epoch: int = 0,
+        deadline_ns: int = FOREVER_NS,
+        future: Answer | None = None,
     ) -> None:
         self.id = id
         self.input_data = input_data
@@ -45,9 +53,27 @@ class PendingRequest:
         self.arrival_ns = arrival_ns
         self.enqueue_ns = enqueue_ns
         self.key = key
-        self.cache_epoch = cache_epoch
-        self.future: AnswerFuture[Any] = AnswerFuture()
-        self.joined: Sequence[PendingRequest] = ()
+        self.deadline_ns = deadline_ns
+        self.future: Any = AnswerFuture() if future is None else future
+        self._joined: list[PendingRequest] | None = None
+        self.expires_ns = deadline_ns
+        self.bucket: Hashable = None
+        self.cache_epoch = 0
+        self.sequence = 0
+        self.placed = False
+        self.waiting = False
+
+    def join(self, other: PendingRequest) -> None:
+        """Let an identical request share the computation, for as long as either wants it."""
+        if self._joined is None:
+            self._joined = []
+        self._joined.append(other)
+        self.expires_ns = max(self.expires_ns, other.deadline_ns)
+
+    @property
+    def joined(self) -> Sequence[PendingRequest]:
+        """Identical requests that share this one's computation."""
+        return self._joined or ()
 
     @property
     def everyone(self) -> tuple[PendingRequest, ...]:
@@ -56,44 +82,80 @@ class PendingRequest:
 
 
 class WaitingLine:
-    """Waiting requests ordered by priority (larger first), then arrival.
+    """Waiting requests ordered by priority, then arrival.
+
+    One level of priority is worth ``priority_ageing_ms`` of waiting: a request is overtaken only by
+    those of a priority ``p`` levels above that arrive less than ``p * priority_ageing_ms`` after
+    it. No request starves, therefore: whatever arrives later than that leaves after it.
 
     Not thread-safe: one worker at a time owns it. Time comes in as arguments only, so that the
     same line runs under a virtual clock.
+
+    Parameters
+    ----------
+    config : OptimizationConfig
+        Its batching strategy and the ageing of priorities are followed.
     """
 
-    def __init__(self, policy: BatchPolicy) -> None:
-        self._policy = policy
-        self._lanes: dict[int, deque[tuple[int, PendingRequest]]] = {}
+    def __init__(self, config: OptimizationConfig) -> None:
+        self.follow(config)
+        self._lanes: dict[int, deque[PendingRequest]] = {}
+        self._deadlines: list[tuple[int, int, PendingRequest]] = []
         self._length = 0
-        self._accepted = 0
+        self._n_added = 0
         self._flush_before = 0
-        self.closed = False
+        self._closed = False
 
     def __len__(self) -> int:
         return self._length
 
+    @property
+    def closed(self) -> bool:
+        """Whether everything leaves without waiting."""
+        return self._closed
+
     def add(self, request: PendingRequest) -> None:
         """Let a request wait."""
+        sequence = request.sequence = self._n_added
+        self._n_added = sequence + 1
         lane = self._lanes.get(request.priority)
         if lane is None:
             lane = self._lanes[request.priority] = deque()
-            self._lanes = dict(sorted(self._lanes.items(), reverse=True))
-        lane.append((self._accepted, request))
-        self._accepted += 1
+        lane.append(request)
+        request.waiting = True
         self._length += 1
+        if request.expires_ns < FOREVER_NS:
+            self._push_deadline(request)
         if self._policy.learns:
             self._policy.learn_arrival(request.enqueue_ns)
 
+    def discard(self, request: PendingRequest) -> None:
+        """Let go of a request that was cancelled, if it still waits."""
+        if request.waiting:
+            request.waiting = False
+            self._length -= 1
+
     def flush(self) -> None:
         """Let what waits now leave without waiting for company."""
-        self._flush_before = self._accepted
+        self._flush_before = self._n_added
 
     def close(self) -> None:
         """Let everything leave without waiting, now and from now on."""
-        self.closed = True
+        self._closed = True
 
-    def learn_batch(self, size: int, service_ns: int, worst_latency_ns: int) -> None:
+    def follow(self, config: OptimizationConfig) -> None:
+        """Follow a config from now on."""
+        self._policy = make_policy(config)
+        self._ageing_ns = round(config.priority_ageing_ms * NS_PER_MS)
+
+    @property
+    def learns(self) -> bool:
+        """Whether completed batches are of interest."""
+        return self._policy.learns
+
+    def learn_batch(
+        self, bucket: Hashable, size: int, service_ns: int, worst_latency_ns: int
+    ) -> None:
         """Tell the policy of a completed batch."""
         self._policy.learn_batch(size, service_ns, worst_latency_ns)
 
@@ -102,27 +164,90 @@ class WaitingLine:
         n_waiting = self._length
         if not n_waiting:
             return Decision(0, None, FOREVER_NS)
-        sequence, oldest = min(lane[0] for lane in self._lanes.values())
+        oldest = min(self._heads(), key=_sequence)
         decision = self._policy.decide(n_waiting, oldest.enqueue_ns, now_ns)
         if decision.size:
             return decision
         size = min(n_waiting, self._policy.size_limit())
-        if self.closed:
+        if self._closed:
             return Decision(size, CloseReason.STOP, now_ns)
-        if sequence < self._flush_before:
+        if oldest.sequence < self._flush_before:
             return Decision(size, CloseReason.FLUSH, now_ns)
+        deadline_ns = self._next_deadline_ns()
+        if deadline_ns < decision.due_ns:
+            return Decision(0, None, deadline_ns)
         return decision
 
     def take(self, size: int) -> list[PendingRequest]:
         """Remove and return the first ``size`` requests."""
         taken: list[PendingRequest] = []
-        for priority in list(self._lanes):
-            lane = self._lanes[priority]
-            while lane and len(taken) < size:
-                taken.append(lane.popleft()[1])
-            if not lane:
-                del self._lanes[priority]
-            if len(taken) == size:
-                break
+        while len(taken) < size and self._length > len(taken):
+            heads = list(self._heads())
+            first = heads[0] if len(heads) == 1 else min(heads, key=self._turn)
+            lane = self._lanes[first.priority]
+            # with one lane everything in it is next; with several each head competes anew
+            n_more = size - len(taken) if len(heads) == 1 else 1
+            while lane and n_more:
+                request = lane.popleft()
+                if request.waiting:
+                    request.waiting = False
+                    taken.append(request)
+                    n_more -= 1
         self._length -= len(taken)
         return taken
+
+    def take_all(self) -> list[PendingRequest]:
+        """Remove and return all requests."""
+        return self.take(self._length)
+
+    def oldest(self) -> PendingRequest | None:
+        """Return the request that has waited longest, if any waits."""
+        return min(self._heads(), key=_sequence, default=None)
+
+    def take_oldest(self) -> PendingRequest | None:
+        """Remove and return the request that has waited longest, if any waits."""
+        oldest = self.oldest()
+        if oldest is not None:
+            self.discard(oldest)
+        return oldest
+
+    def take_expired(self, now_ns: int) -> list[PendingRequest]:
+        """Remove and return the requests whose deadline has come."""
+        expired = []
+        while self._next_deadline_ns() <= now_ns:
+            request = heapq.heappop(self._deadlines)[2]
+            if request.expires_ns > now_ns:  # somebody with more time has joined it
+                if request.expires_ns < FOREVER_NS:
+                    self._push_deadline(request)
+                continue
+            self.discard(request)
+            expired.append(request)
+        return expired
+
+    def _heads(self) -> Iterator[PendingRequest]:
+        for priority, lane in list(self._lanes.items()):
+            while lane and not lane[0].waiting:
+                lane.popleft()
+            if lane:
+                yield lane[0]
+            else:
+                del self._lanes[priority]
+
+    def _turn(self, request: PendingRequest) -> tuple[int, int, int]:
+        turn_ns = request.enqueue_ns - request.priority * self._ageing_ns
+        return (turn_ns, -request.priority, request.sequence)
+
+    def _push_deadline(self, request: PendingRequest) -> None:
+        heapq.heappush(self._deadlines, (request.expires_ns, request.sequence, request))
+        if len(self._deadlines) > 2 * self._length + 64:
+            self._deadlines = [entry for entry in self._deadlines if entry[2].waiting]
+            heapq.heapify(self._deadlines)
+
+    def _next_deadline_ns(self) -> int:
+        while self._deadlines and not self._deadlines[0][2].waiting:
+            heapq.heappop(self._deadlines)
+        return self._deadlines[0][0] if self._deadlines else FOREVER_NS
+
+
+def _sequence(request: PendingRequest) -> int:
+    return request.sequence

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from google.protobuf.message import DecodeError
 
 from codomyrmex_lab.errors import ModelError
 from codomyrmex_lab.runtimes.payloads import TensorSpec

@@ -44,8 +44,15 @@ def controls(heard: Heard) -> ConfigControls:
     return make_controls(heard=heard)
 
 
-def test_every_setting_has_a_labelled_control(controls: ConfigControls) -> None:
-    assert set(controls.settings) == {f.name for f in fields(OptimizationConfig)}
+def test_settings_without_a_control_stay_as_they_were_given(heard: Heard) -> None:
+    config = OptimizationConfig(max_queue_size=50, processor_timeout_ms=500.0)
+    controls = make_controls(config, heard=heard)
+    controls.settings["num_workers"].value = 2
+    assert controls.config == config.replace(num_workers=2)
+
+
+def test_every_control_is_labelled_and_sets_a_field(controls: ConfigControls) -> None:
+    assert set(controls.settings) <= {f.name for f in fields(OptimizationConfig)}
     for widget in controls.settings.values():
         assert widget.description
         assert widget.tooltip

@@ -16,10 +16,12 @@ from codomyrmex_lab.optimization.models import (
     BatchingStrategy,
     OptimizationConfig,
     QuantizationType,
+    QueueFullAction,
 )
 
 milliseconds = st.floats(min_value=0, allow_nan=False, allow_infinity=False)
 counts = st.integers(min_value=1, max_value=2**62)
+above_zero = st.floats(min_value=1e-300, allow_infinity=False)
 configs = st.builds(
     OptimizationConfig,
     quantization=st.sampled_from(QuantizationType),
@@ -29,7 +31,13 @@ configs = st.builds(
     cache_max_size=counts,
     num_workers=counts,
     batching_strategy=st.sampled_from(BatchingStrategy),
-    latency_target_ms=st.none() | st.floats(min_value=1e-300, allow_infinity=False),
+    latency_target_ms=st.none() | above_zero,
+    priority_ageing_ms=above_zero,
+    max_queue_size=st.none() | counts,
+    queue_full=st.sampled_from(QueueFullAction),
+    cache_ttl_s=st.none() | above_zero,
+    cache_max_bytes=st.none() | counts,
+    processor_timeout_ms=st.none() | above_zero,
 )
 targets = pytest.mark.parametrize("target", sorted(TARGETS))
 
@@ -54,7 +62,20 @@ def test_every_config_comes_back_exactly(target: str, config: OptimizationConfig
 
 def test_the_strategy_above_sets_every_field() -> None:
     changed = OptimizationConfig(
-        QuantizationType.INT8, 3, 0.1, False, 7, 2, BatchingStrategy.ADAPTIVE, 12.5
+        QuantizationType.INT8,
+        3,
+        0.1,
+        False,
+        7,
+        2,
+        BatchingStrategy.ADAPTIVE,
+        12.5,
+        500.0,
+        20,
+        QueueFullAction.REJECT,
+        60.0,
+        10_000,
+        250.0,
     )
     assert all(getattr(changed, f.name) != f.default for f in fields(changed))
 

@@ -1,6 +1,7 @@
 """A clock that moves only when a test says so."""
 
 import threading
+from collections.abc import Iterator
 from queue import SimpleQueue
 from typing import Any
 
@@ -51,6 +52,41 @@ class VirtualClock:
             assert queue is not None
             queue.put(lambda line: None)
             assert self._changed.wait_for(lambda: self._n_waits > seen, PATIENCE_S)
+
+
+class Gate:
+    """A model that echoes its inputs once its gate is open; notes every call."""
+
+    def __init__(self) -> None:
+        self.open = threading.Event()
+        self.calls: list[list[Any]] = []
+        self._entered = threading.Semaphore(0)
+
+    def __call__(self, inputs: list[Any]) -> list[Any]:
+        self.calls.append(list(inputs))
+        self._entered.release()
+        assert self.open.wait(PATIENCE_S)
+        return inputs
+
+    def wait_entered(self) -> None:
+        """Wait until one more call has come in."""
+        assert self._entered.acquire(timeout=PATIENCE_S)
+
+
+@pytest.fixture
+def gate() -> Iterator[Gate]:
+    gate = Gate()
+    yield gate
+    gate.open.set()
+
+
+@pytest.fixture(autouse=True)
+def no_worker_is_left_behind() -> Iterator[None]:
+    yield
+    for thread in threading.enumerate():
+        if thread.name.startswith("batch-"):
+            thread.join(PATIENCE_S)
+            assert not thread.is_alive(), thread.name
 
 
 @pytest.fixture

@@ -78,10 +78,16 @@ def test_many_threads_get_their_own_answers():
 
 def test_stats_count_requests_and_batches():
     batcher = RequestBatcher(4, 0.0, double, strategy=BatchingStrategy.FIXED)
-    assert batcher.stats == {"total_requests": 0, "total_batches": 0, "avg_batch_size": 0.0}
+    empty = {"total_requests": 0, "total_batches": 0, "avg_batch_size": 0.0, "close_reasons": {}}
+    assert batcher.stats == batcher.stats == empty
     with batcher:
         wait([batcher.submit_async(i) for i in range(8)])
-        assert batcher.stats == {"total_requests": 8, "total_batches": 2, "avg_batch_size": 4.0}
+        assert batcher.stats == {
+            "total_requests": 8,
+            "total_batches": 2,
+            "avg_batch_size": 4.0,
+            "close_reasons": {CloseReason.FULL: 2},
+        }
 
 
 def test_oldest_request_leaves_at_its_timeout(clock):

@@ -1,11 +1,14 @@
 import threading
 from collections import OrderedDict
+from dataclasses import dataclass
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from codomyrmex_lab.optimization import InferenceCache
+from codomyrmex_lab.optimization.sizes import size_bytes
 
 
 @pytest.mark.parametrize("value", [None, False, 0, "", []])
@@ -112,3 +115,100 @@ def test_threads_never_see_a_foreign_value_or_too_many_entries():
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_an_entry_is_no_longer_used_once_it_reaches_its_age(clock):
+    cache = InferenceCache(ttl_s=1.0, clock=clock)
+    cache.put("a", 1)
+    clock._now_ns += 999_999_999
+    assert cache.get("a") == 1
+    clock._now_ns += 1
+    assert not cache.contains("a")
+    assert cache.get("a", "absent") == "absent"
+    assert (cache.size, cache.n_evicted) == (0, 1)
+    cache.put("a", 2)
+    assert cache.get("a") == 2
+
+
+def test_the_byte_budget_holds_and_counts_keys_and_values():
+    cache = InferenceCache(max_bytes=3000)
+    for i in range(10):
+        cache.put(i, np.zeros(100))
+    assert 0 < cache.n_bytes <= 3000
+    assert cache.size == 3
+    assert cache.n_evicted == 7
+    assert [cache.contains(i) for i in (6, 7, 8, 9)] == [False, True, True, True]
+    cache.clear()
+    assert cache.n_bytes == 0
+
+
+def test_a_value_larger_than_the_budget_is_not_stored_and_replaces_what_it_supersedes():
+    cache = InferenceCache(max_bytes=1000)
+    cache.put("a", 1)
+    cache.put("b", 2)
+    cache.put("a", np.zeros(1000))
+    assert not cache.contains("a")
+    assert cache.contains("b")
+
+
+def test_resizing_drops_only_the_least_recent_entries_beyond_the_new_bounds():
+    cache = InferenceCache(max_size=10)
+    for i in range(10):
+        cache.put(i, "x")
+    cache.get(0)
+    cache.resize(4)
+    assert [i for i in range(10) if cache.contains(i)] == [0, 7, 8, 9]
+    cache.resize(100, max_bytes=1)
+    assert cache.size == 0
+
+
+def test_entries_stored_while_nothing_aged_begin_to_age_when_a_ttl_is_set(clock):
+    cache = InferenceCache(clock=clock)
+    cache.put("a", 1)
+    clock._now_ns += 10**12
+    cache.resize(1000, ttl_s=1.0)
+    assert cache.get("a") == 1
+    clock._now_ns += 10**9
+    assert cache.get("a") is None
+
+
+@pytest.mark.parametrize(
+    ("bounds", "says"),
+    [({"ttl_s": 0}, "ttl_s is 0.*seconds above 0"), ({"max_bytes": 0}, "max_bytes is 0")],
+)
+def test_refused_bounds_are_named(bounds, says):
+    with pytest.raises(ValueError, match=says):
+        InferenceCache(**bounds)
+
+
+def test_the_order_stays_exact_however_many_hits_lie_between_two_insertions():
+    cache = InferenceCache(max_size=3)
+    for key in "abc":
+        cache.put(key, key)
+    for _ in range(2000):
+        cache.get("b")
+        cache.get("a")
+    cache.put("d", "d")
+    assert [key for key in "abcd" if cache.contains(key)] == ["a", "b", "d"]
+
+
+@dataclass
+class Record:
+    text: str
+    values: list
+
+
+@pytest.mark.parametrize(
+    ("value", "at_least"),
+    [
+        ("x" * 1000, 1000),
+        (b"x" * 1000, 1000),
+        ([0.5] * 100, 100 * 8),
+        ({"key": "x" * 500}, 500),
+        (np.zeros(1000), 8000),
+        (np.zeros((1000, 8))[0], 64),
+        (Record("x" * 300, [1, 2]), 300),
+    ],
+)
+def test_estimated_sizes_follow_the_content(value, at_least):
+    assert at_least <= size_bytes(value) <= 20 * at_least

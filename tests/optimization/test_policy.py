@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from codomyrmex_lab.optimization import BatchingStrategy, CloseReason, OptimizationConfig
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS
-from codomyrmex_lab.optimization.policy import AdaptivePolicy, make_policy
+from codomyrmex_lab.optimization.policy import AdaptivePolicy
 from codomyrmex_lab.optimization.waiting import PendingRequest, WaitingLine
 
 FIXED, DYNAMIC, ADAPTIVE = BatchingStrategy
@@ -23,7 +23,7 @@ def request(id, at_ms, priority=0):
 
 def run(config, arrivals, service_ms=lambda size: 1.0 + 0.1 * size, close=True):
     """Return batches as (left_ms, reason, ids); ``arrivals`` is a list of (ms, priority)."""
-    line = WaitingLine(make_policy(config))
+    line = WaitingLine(config)
     arriving = [request(i, ms, priority) for i, (ms, priority) in enumerate(arrivals)]
     events, batches, idle = [], [], config.num_workers
     for item in arriving:  # at equal times completions come first, then arrivals, then releases
@@ -36,7 +36,7 @@ def run(config, arrivals, service_ms=lambda size: 1.0 + 0.1 * size, close=True):
         now_ns, kind, _, item = heapq.heappop(events)
         if kind == 0:
             idle += 1
-            line.learn_batch(*item)
+            line.learn_batch(None, *item)
         elif kind == 1:
             line.add(item)
         while idle:
@@ -106,7 +106,7 @@ def test_larger_priority_leaves_first_then_earlier_arrival():
 
 
 def test_flush_lets_only_what_waits_now_leave():
-    line = WaitingLine(make_policy(config(FIXED, size=4)))
+    line = WaitingLine(config(FIXED, size=4))
     line.add(request(0, 0))
     line.flush()
     line.add(request(1, 1))

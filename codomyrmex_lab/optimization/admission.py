@@ -1,0 +1,143 @@
+"""Back-pressure: how many requests may wait, and what happens to one too many."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable
+
+from codomyrmex_lab.errors import DeadlineExceededError, NotRunningError, QueueFullError
+from codomyrmex_lab.optimization.clock import FOREVER_NS, Clock
+from codomyrmex_lab.optimization.models import QueueFullAction
+
+__all__ = ["Admission"]
+
+
+class Admission:
+    """Counts the places of a queue. Thread-safe.
+
+    Without a bound nobody needs a place; only those who took one free it.
+
+    Parameters
+    ----------
+    max_queue_size : int or None
+        Places; unbounded if None.
+    action : QueueFullAction
+        What happens to a request that finds no place.
+    clock : Clock
+        Source of time for deadlines.
+    """
+
+    def __init__(self, max_queue_size: int | None, action: QueueFullAction, clock: Clock) -> None:
+        self._limit = max_queue_size
+        self._action = action
+        self._clock = clock
+        self._n_waiting = 0
+        self._free = threading.Condition()
+        self._callbacks: deque[Callable[[], object]] = deque()
+        self._closed = False
+
+    @property
+    def bounded(self) -> bool:
+        """Whether places are counted."""
+        return self._limit is not None
+
+    def resize(self, max_queue_size: int | None, action: QueueFullAction) -> None:
+        """Bound the queue anew; those who have a place keep it."""
+        with self._free:
+            self._limit, self._action = max_queue_size, action
+            callbacks, self._callbacks = list(self._callbacks), deque()
+            self._free.notify_all()
+        for callback in callbacks:
+            callback()
+
+    def enter(self, deadline_ns: int = FOREVER_NS) -> bool:
+        """Take a place, waiting for one under ``BLOCK``.
+
+        Returns
+        -------
+        bool
+            False where there was none and another request must be shed for this one.
+
+        Raises
+        ------
+        QueueFullError
+            The queue is full under ``REJECT``.
+        DeadlineExceededError
+            The deadline came before a place.
+        NotRunningError
+            The engine stopped before there was a place.
+        """
+        with self._free:
+            while not self._closed:
+                if self._take_place():
+                    return True
+                if self._action is QueueFullAction.SHED_OLDEST:
+                    return False
+                if self._action is QueueFullAction.REJECT:
+                    raise QueueFullError(
+                        f"{self._limit} requests wait already, as many as max_queue_size allows; "
+                        "submit fewer, or later, or choose another queue_full action."
+                    )
+                self._wait(deadline_ns)
+        raise NotRunningError("The engine was stopped while the request waited for a place.")
+
+    def enter_or_call(self, callback: Callable[[], object]) -> bool:
+        """Take a place if there is one; otherwise call back, once, when it is worth a new try.
+
+        The callback runs in the thread that frees a place.
+        """
+        with self._free:
+            if self._closed or self._take_place():
+                return True
+            self._callbacks.append(callback)
+            return False
+
+    def forget(self, callback: Callable[[], object]) -> None:
+        """Forget a callback whose caller gave up; what it was told already goes to the next."""
+        with self._free:
+            try:
+                self._callbacks.remove(callback)
+                return
+            except ValueError:
+                heir = self._callbacks.popleft() if self._callbacks else None
+        if heir is not None:
+            heir()
+
+    def leave(self, n: int) -> None:
+        """Free ``n`` places."""
+        if not n:
+            return
+        with self._free:
+            self._n_waiting -= n
+            callbacks = [self._callbacks.popleft() for _ in range(min(n, len(self._callbacks)))]
+            self._free.notify(n)
+        for callback in callbacks:
+            callback()
+
+    def close(self) -> None:
+        """Turn away all who wait for a place."""
+        with self._free:
+            self._closed = True
+            callbacks, self._callbacks = list(self._callbacks), deque()
+            self._free.notify_all()
+        for callback in callbacks:
+            callback()
+
+    def _take_place(self) -> bool:
+        if self._limit is None or self._n_waiting < self._limit:
+            self._n_waiting += 1
+            return True
+        return False
+
+    def _wait(self, deadline_ns: int) -> None:
+        if deadline_ns >= FOREVER_NS:
+            self._free.wait()
+            return
+        left_s = (deadline_ns - self._clock.now_ns()) / 1e9
+        if left_s <= 0:
+            raise DeadlineExceededError(
+                "The queue was full until the deadline; give a longer timeout_ms, raise "
+                "max_queue_size, or send less."
+            )
+        self._free.wait(min(left_s, threading.TIMEOUT_MAX))

@@ -1,0 +1,120 @@
+"""Length-aware batching: requests of like cost share a batch, each bucket in a line of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+
+from codomyrmex_lab.optimization.clock import FOREVER_NS
+from codomyrmex_lab.optimization.models import OptimizationConfig
+from codomyrmex_lab.optimization.policy import Decision
+from codomyrmex_lab.optimization.waiting import PendingRequest, WaitingLine
+
+__all__ = ["BucketedLine"]
+
+
+class BucketedLine:
+    """As many waiting lines as there are buckets; a batch comes from one of them.
+
+    Each bucket follows the batching strategy by itself. Where several may leave, the one whose
+    oldest request came first does.
+
+    Parameters
+    ----------
+    config : OptimizationConfig
+        Followed by each line.
+    """
+
+    def __init__(self, config: OptimizationConfig) -> None:
+        self._lines: dict[Hashable, WaitingLine] = {}
+        self._ready: WaitingLine | None = None
+        self._config = config
+        self._closed = False
+
+    def __len__(self) -> int:
+        return sum(map(len, self._lines.values()))
+
+    @property
+    def closed(self) -> bool:
+        """Whether everything leaves without waiting."""
+        return self._closed
+
+    @property
+    def learns(self) -> bool:
+        """Whether completed batches are of interest."""
+        return any(line.learns for line in self._lines.values())
+
+    def add(self, request: PendingRequest) -> None:
+        """Let a request wait in its bucket."""
+        line = self._lines.get(request.bucket)
+        if line is None:
+            line = self._lines[request.bucket] = WaitingLine(self._config)
+            if self._closed:
+                line.close()
+        line.add(request)
+
+    def discard(self, request: PendingRequest) -> None:
+        """Let go of a request that was cancelled, if it still waits."""
+        if request.bucket in self._lines:
+            self._lines[request.bucket].discard(request)
+
+    def flush(self) -> None:
+        """Let what waits now leave without waiting for company."""
+        for line in self._lines.values():
+            line.flush()
+
+    def close(self) -> None:
+        """Let everything leave without waiting, now and from now on."""
+        self._closed = True
+        for line in self._lines.values():
+            line.close()
+
+    def follow(self, config: OptimizationConfig) -> None:
+        """Follow a config from now on."""
+        self._config = config
+        for line in self._lines.values():
+            line.follow(config)
+
+    def learn_batch(
+        self, bucket: Hashable, size: int, service_ns: int, worst_latency_ns: int
+    ) -> None:
+        """Tell the policy of the bucket of a completed batch."""
+        self._lines[bucket].learn_batch(bucket, size, service_ns, worst_latency_ns)
+
+    def decide(self, now_ns: int) -> Decision:
+        """Say how many requests of which bucket leave now, or when to ask again."""
+        due_ns = FOREVER_NS
+        ready: list[tuple[int, Decision, WaitingLine]] = []
+        for line in self._lines.values():
+            decision = line.decide(now_ns)
+            if decision.size:
+                oldest = line.oldest()
+                ready.append((oldest.enqueue_ns if oldest else now_ns, decision, line))
+            due_ns = min(due_ns, decision.due_ns)
+        if not ready:
+            return Decision(0, None, due_ns)
+        _, decision, self._ready = min(ready, key=lambda entry: entry[0])
+        return decision
+
+    def take(self, size: int) -> list[PendingRequest]:
+        """Remove and return the first ``size`` requests of the bucket last decided for."""
+        return [] if self._ready is None else self._ready.take(size)
+
+    def take_all(self) -> list[PendingRequest]:
+        """Remove and return all requests."""
+        return [request for line in self._lines.values() for request in line.take_all()]
+
+    def oldest(self) -> PendingRequest | None:
+        """Return the request that has waited longest, if any waits."""
+        heads = [head for line in self._lines.values() if (head := line.oldest())]
+        return min(heads, key=lambda request: request.enqueue_ns, default=None)
+
+    def take_oldest(self) -> PendingRequest | None:
+        """Remove and return the request that has waited longest, if any waits."""
+        oldest = self.oldest()
+        if oldest is not None:
+            self.discard(oldest)
+        return oldest
+
+    def take_expired(self, now_ns: int) -> list[PendingRequest]:
+        """Remove and return the requests whose deadline has come."""
+        return [one for line in self._lines.values() for one in line.take_expired(now_ns)]

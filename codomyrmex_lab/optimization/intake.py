@@ -1,0 +1,260 @@
+"""The way of a request into the engine: key, cache, flights in progress, then a batch."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Hashable
+from functools import partial
+from itertools import count
+from typing import Any
+
+from codomyrmex_lab.errors import QueueFullError, SettingError, UnkeyableInputError
+from codomyrmex_lab.optimization.answers import Answers, inference_result
+from codomyrmex_lab.optimization.batch import DIRECT_WORKER, Batch
+from codomyrmex_lab.optimization.cache import InferenceCache
+from codomyrmex_lab.optimization.clock import FOREVER_NS, Clock
+from codomyrmex_lab.optimization.dispatcher import Dispatcher
+from codomyrmex_lab.optimization.flights import ABSENT, Flights
+from codomyrmex_lab.optimization.futures import Answer, AnswerFuture
+from codomyrmex_lab.optimization.keys import exact_key
+from codomyrmex_lab.optimization.ledger import Ledger
+from codomyrmex_lab.optimization.models import (
+    NS_PER_MS,
+    CloseReason,
+    InferenceResult,
+    OptimizationConfig,
+    QueueFullAction,
+    check_duration,
+)
+from codomyrmex_lab.optimization.observer import ObserverGroup
+from codomyrmex_lab.optimization.variants import Variant
+from codomyrmex_lab.optimization.waiting import PendingRequest
+
+__all__ = ["Intake"]
+
+
+class Intake:
+    """Takes requests in, for all front doors of one engine.
+
+    Parameters
+    ----------
+    config : OptimizationConfig
+        Settings in force.
+    variant : Variant
+        The model in force.
+    observers : ObserverGroup
+        Told of every answer.
+    key_fn : callable or None
+        Returns the cache key of an input; exact keys if None.
+    clock : Clock
+        Source of time.
+    """
+
+    def __init__(
+        self,
+        config: OptimizationConfig,
+        variant: Variant,
+        observers: ObserverGroup,
+        key_fn: Callable[[Any], Hashable] | None,
+        clock: Clock,
+    ) -> None:
+        self._config = config
+        self._variant = variant
+        self._observers = observers
+        self._key_fn = exact_key if key_fn is None else _checked(key_fn)
+        self._clock = clock
+        self._request_ids = count()
+        self._batch_ids = count()
+        self.cache = InferenceCache(
+            config.cache_max_size,
+            ttl_s=config.cache_ttl_s,
+            max_bytes=config.cache_max_bytes,
+            clock=clock,
+        )
+        self.flights = Flights(self.cache)
+        self.ledger = Ledger()
+        self.answers = Answers(inference_result, self.ledger, observers, clock, self.flights)
+        self.now_ns = clock.now_ns
+
+    def follow(self, config: OptimizationConfig, variant: Variant) -> None:
+        """Follow other settings, and another model, from now on."""
+        self.cache.resize(
+            config.cache_max_size, ttl_s=config.cache_ttl_s, max_bytes=config.cache_max_bytes
+        )
+        self._config, self._variant = config, variant
+
+    def dispatcher(self, bucket_fn: Callable[[Any], Hashable] | None) -> Dispatcher:
+        """Return a new, running dispatcher that answers through this intake."""
+        return Dispatcher(
+            self._variant,
+            self._config,
+            self.answers.owner,
+            self._batch_ids,
+            self._clock,
+            bucket_fn,
+        )
+
+    def key(self, input_data: Any, use_cache: bool) -> tuple[str, Hashable] | None:
+        """Return the cache key of an input, or None where the cache is not to be asked."""
+        if not (use_cache and self._config.enable_caching):
+            return None
+        return (self._variant.name, self._key_fn(input_data))
+
+    def look_up(
+        self, key: Hashable | None, priority: int, arrival_ns: int
+    ) -> InferenceResult[Any] | None:
+        """Return the answer that the cache holds, if it does."""
+        if key is None:
+            return None
+        value = self.flights.look_up(key)
+        if value is ABSENT:
+            return None
+        return self._hit(value, priority, key, arrival_ns)
+
+    def request(
+        self,
+        input_data: Any,
+        priority: int,
+        arrival_ns: int,
+        now_ns: int,
+        key: Hashable | None,
+        timeout_ms: float | None,
+        answer: Answer | None = None,
+    ) -> PendingRequest:
+        """Return a new request, whose deadline counts from its arrival."""
+        deadline_ns = FOREVER_NS
+        if priority:
+            _check_priority(priority)
+        if timeout_ms is not None:
+            check_duration("timeout_ms", timeout_ms, above_zero=True)
+            deadline_ns = min(arrival_ns + int(timeout_ms * NS_PER_MS), FOREVER_NS)
+        return PendingRequest(
+            next(self._request_ids),
+            input_data,
+            priority,
+            arrival_ns,
+            now_ns,
+            key,
+            deadline_ns,
+            answer,
+        )
+
+    def enter(
+        self, request: PendingRequest, dispatcher: Dispatcher | None
+    ) -> AnswerFuture[InferenceResult[Any]]:
+        """Take a request in whose key was not in the cache; without dispatcher, compute it."""
+        future: AnswerFuture[InferenceResult[Any]] = request.future
+        if self._settled_without_batch(request):
+            return future
+        if dispatcher is None:
+            self.answers.answer(self.run_directly([request]))
+            return future
+        future.on_cancel(partial(self.withdraw, request, dispatcher))
+        try:
+            dispatcher.submit(request)
+        except BaseException as error:
+            self._not_accepted(request, error)
+            raise
+        return future
+
+    async def enter_from_loop(self, request: PendingRequest, dispatcher: Dispatcher) -> None:
+        """Take a request in without ever blocking the event loop."""
+        if self._settled_without_batch(request):
+            return
+        try:
+            if self._config.queue_full is QueueFullAction.BLOCK:
+                await _wait_for_place(request, dispatcher)
+                dispatcher.accept(request)
+            else:
+                dispatcher.submit(request)
+        except BaseException as error:
+            self._not_accepted(request, error)
+            raise
+
+    def withdraw(self, request: PendingRequest, dispatcher: Dispatcher) -> None:
+        """Let go of a cancelled request, unless others joined it."""
+        if request.key is None or self.flights.abort_unless_joined(request):
+            dispatcher.withdraw(request)
+
+    def compute_at_once(self, requests: list[PendingRequest], epoch: int) -> None:
+        """Compute some requests in one direct call, beside all flights, and answer them."""
+        self.ledger.miss(sum(request.key is not None for request in requests))
+        batch = self.run_directly(requests)
+        if batch.error is None:
+            for request, output in zip(batch.requests, batch.outputs, strict=True):
+                if request.key is not None and request.key[0] == batch.variant.name:
+                    self.flights.store(request.key, output, epoch)
+        self.answers.deliver(batch)
+
+    def run_directly(self, requests: list[PendingRequest]) -> Batch:
+        """Return the batch of some requests, run in the caller's thread."""
+        for request in requests:
+            request.future.set_running_or_notify_cancel()
+        batch_id = next(self._batch_ids)
+        batch = Batch(batch_id, requests, CloseReason.DIRECT, DIRECT_WORKER, self._variant)
+        batch.run(self._clock)
+        return batch
+
+    def _hit(
+        self, value: Any, priority: int, key: Hashable, arrival_ns: int
+    ) -> InferenceResult[Any]:
+        request_id = next(self._request_ids)
+        end_ns = self.now_ns()
+        self.ledger.hit(end_ns - arrival_ns)
+        if self._observers:
+            self._observers.on_cache_hit(request_id, priority, key, arrival_ns, end_ns)
+        latency_ms = (end_ns - arrival_ns) / NS_PER_MS
+        return InferenceResult(request_id, value, latency_ms, True, 1, latency_ms)
+
+    def _settled_without_batch(self, request: PendingRequest) -> bool:
+        """Look up again, join, or lead; only a leader needs a batch."""
+        if request.key is None:
+            return False
+        leads, value = self.flights.lead_or_join(request)
+        if value is not ABSENT:
+            result = self._hit(value, request.priority, request.key, request.arrival_ns)
+            request.future.set_result(result)
+            return True
+        self.ledger.miss()
+        return not leads
+
+    def _not_accepted(self, request: PendingRequest, error: BaseException) -> None:
+        """Fail a request that did not get in, and those who joined it meanwhile."""
+        if isinstance(error, QueueFullError):
+            self.answers.turn_away(request, error)
+        elif self.answers.claim(request):
+            self.answers.reject(request, error)
+
+
+def _check_priority(priority: object) -> None:
+    if type(priority) is not int or not -(2**31) <= priority < 2**31:
+        raise SettingError(f"priority is {priority!r}; expected a whole number of 32 bits.")
+
+
+async def _wait_for_place(request: PendingRequest, dispatcher: Dispatcher) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        free = asyncio.Event()
+        wake = partial(loop.call_soon_threadsafe, free.set)
+        if dispatcher.enter_or_call(request, wake):
+            return
+        try:
+            await free.wait()
+        except BaseException:
+            dispatcher.forget(wake)
+            raise
+
+
+def _checked(key_fn: Callable[[Any], Hashable]) -> Callable[[Any], Hashable]:
+    def checked_key(input_data: Any) -> Hashable:
+        key = key_fn(input_data)
+        try:
+            hash(key)
+        except TypeError:
+            raise UnkeyableInputError(
+                f"key_fn returned a {type(key).__name__} for an input of type "
+                f"{type(input_data).__name__}; expected something hashable."
+            ) from None
+        return key
+
+    return checked_key

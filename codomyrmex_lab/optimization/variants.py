@@ -1,0 +1,117 @@
+"""The forms in which a model is given, and the batch function that a config chooses from it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.optimization.models import BatchFunction, QuantizationType, SupportsVariants
+
+__all__ = ["Model", "Variant", "choose_variant"]
+
+Model = BatchFunction | Mapping[QuantizationType, BatchFunction] | SupportsVariants
+"""What an engine runs: a batch function, one per variant, or an object that has variants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """The batch function in force and its name, which is a part of every cache key."""
+
+    name: str
+    function: BatchFunction
+    close: Callable[[], None] = lambda: None
+
+
+def choose_variant(model: Model, quantization: QuantizationType) -> Variant:
+    """Return the variant of a model that a config names.
+
+    Parameters
+    ----------
+    model : Model
+        A batch function (plain or ``async``), a mapping of them, or an object with ``variant()``.
+    quantization : QuantizationType
+        The variant asked for.
+
+    Returns
+    -------
+    Variant
+        An ``async`` function is wrapped so that it can be called from a worker thread.
+
+    Raises
+    ------
+    SettingError
+        The model is none of these, or has no such variant.
+    """
+    function = _function(model, quantization)
+    if inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004
+    ):
+        on_loop = _OnEventLoop(function)
+        return Variant(quantization.value, on_loop, on_loop.close)
+    return Variant(quantization.value, function)
+
+
+def _function(model: Model, quantization: QuantizationType) -> BatchFunction:
+    if isinstance(model, Mapping):
+        if quantization not in model:
+            present = ", ".join(sorted(q.name for q in model)) or "none"
+            raise SettingError(
+                f"quantization is {quantization.name}, but the model was given for {present}; "
+                "choose one of these, or add a function for it."
+            )
+        return model[quantization]
+    if isinstance(model, SupportsVariants):
+        return model.variant(quantization)
+    if not callable(model):
+        raise SettingError(
+            f"The model is a {type(model).__name__}; expected a callable that maps a list of "
+            "inputs to a list of outputs, a dict of them by QuantizationType, or an object with "
+            "a variant() method."
+        )
+    if quantization is not QuantizationType.FP32:
+        raise SettingError(
+            f"quantization is {quantization.name}, but a plain callable has no quantized variants; "
+            "use FP32, or give a dict of callables by QuantizationType, or an OnnxModel."
+        )
+    return model
+
+
+class _OnEventLoop:
+    """Runs an ``async`` batch function on one event loop, in a thread of its own.
+
+    All its calls share the loop, so clients and connections that the function keeps stay valid.
+    """
+
+    def __init__(self, function: Callable[[list[Any]], Coroutine[Any, Any, Any]]) -> None:
+        self._function = function
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def __call__(self, inputs: list[Any]) -> Any:
+        with self._lock:
+            if self._loop is None:
+                self._loop = asyncio.new_event_loop()
+                threading.Thread(
+                    target=_run_loop, args=(self._loop,), name="batch-event-loop", daemon=True
+                ).start()
+            loop = self._loop
+        return asyncio.run_coroutine_threadsafe(self._function(inputs), loop).result()
+
+    def close(self) -> None:
+        """End the event loop; the next call begins a new one."""
+        with self._lock:
+            loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.call_soon_threadsafe(loop.stop)
+
+
+def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()

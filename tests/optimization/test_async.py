@@ -1,0 +1,207 @@
+import asyncio
+import threading
+
+import pytest
+
+from codomyrmex_lab.errors import DeadlineExceededError, NotRunningError, QueueFullError
+from codomyrmex_lab.optimization import (
+    BatchingStrategy,
+    InferenceOptimizer,
+    OptimizationConfig,
+    QueueFullAction,
+)
+
+PATIENCE_S = 20.0
+QUICK = OptimizationConfig(batch_timeout_ms=0.0)
+ONE_BY_ONE = OptimizationConfig(batch_timeout_ms=0.0, max_batch_size=1, num_workers=1)
+
+
+def run(coroutine):
+    return asyncio.run(asyncio.wait_for(coroutine, PATIENCE_S))
+
+
+def test_awaiting_many_answers_shares_batches():
+    calls = []
+    fixed = OptimizationConfig(max_batch_size=16, batching_strategy=BatchingStrategy.FIXED)
+    with InferenceOptimizer(lambda xs: calls.append(len(xs)) or xs, fixed) as engine:
+
+        async def main():
+            return await asyncio.gather(*(engine.ainfer(i) for i in range(64)))
+
+        results = run(main())
+    assert [r.output for r in results] == list(range(64))
+    assert calls == [16] * 4
+
+
+def test_the_cache_answers_without_leaving_the_loop():
+    with InferenceOptimizer(lambda xs: xs, QUICK) as engine:
+        engine.infer("a")
+
+        async def main():
+            return await engine.ainfer("a")
+
+        assert run(main()).from_cache
+
+
+def test_several_event_loops_share_one_engine():
+    outputs = {}
+
+    async def client(n):
+        outputs[n] = [(await engine.ainfer((n, i))).output for i in range(50)]
+
+    with InferenceOptimizer(lambda xs: xs, QUICK) as engine:
+        threads = [threading.Thread(target=run, args=(client(n),)) for n in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert outputs == {n: [(n, i) for i in range(50)] for n in range(4)}
+
+
+def test_an_error_of_the_model_is_raised_to_the_awaiting_task():
+    def broken(inputs):
+        raise LookupError("no weights")
+
+    with InferenceOptimizer(broken, QUICK) as engine:
+
+        async def main():
+            await engine.ainfer("a")
+
+        with pytest.raises(LookupError, match="no weights"):
+            run(main())
+
+
+def test_cancelling_the_task_withdraws_the_request(gate):
+    with InferenceOptimizer(gate, ONE_BY_ONE) as engine:
+        engine.submit("running")
+        gate.wait_entered()
+
+        async def main():
+            task = asyncio.create_task(engine.ainfer("cancelled"))
+            await asyncio.sleep(0)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+        run(main())
+        gate.open.set()
+        assert engine.infer("next").output == "next"
+    assert gate.calls == [["running"], ["next"]]
+    assert engine.stats.cancelled_requests == 1
+
+
+def test_a_deadline_ends_the_wait(gate):
+    with InferenceOptimizer(gate, ONE_BY_ONE) as engine:
+        engine.submit("running")
+        gate.wait_entered()
+
+        async def main():
+            await engine.ainfer("late", timeout_ms=10)
+
+        with pytest.raises(DeadlineExceededError, match="timeout_ms = 10"):
+            run(main())
+        gate.open.set()
+
+
+def test_a_full_queue_blocks_the_task_but_not_the_loop(gate):
+    config = ONE_BY_ONE.replace(max_queue_size=1)
+    with InferenceOptimizer(gate, config) as engine:
+
+        async def main():
+            tasks = [asyncio.create_task(engine.ainfer(i)) for i in range(10)]
+            await asyncio.to_thread(gate.wait_entered)
+            ticks = [await asyncio.sleep(0, i) for i in range(100)]
+            assert ticks == list(range(100))
+            assert engine.queue_length <= 1
+            tasks[7].cancel()
+            gate.open.set()
+            return await asyncio.gather(*tasks, return_exceptions=True)
+
+        results = run(main())
+    assert isinstance(results.pop(7), asyncio.CancelledError)
+    assert [r.output for r in results] == [0, 1, 2, 3, 4, 5, 6, 8, 9]
+
+
+def test_a_full_queue_that_rejects_raises_in_the_task(gate):
+    config = ONE_BY_ONE.replace(max_queue_size=1, queue_full=QueueFullAction.REJECT)
+    with InferenceOptimizer(gate, config) as engine:
+        engine.submit("running")
+        gate.wait_entered()
+        engine.submit("waiting")
+
+        async def main():
+            await engine.ainfer("one too many")
+
+        with pytest.raises(QueueFullError):
+            run(main())
+        gate.open.set()
+
+
+def test_tasks_blocked_by_a_full_queue_are_told_when_the_engine_stops(gate):
+    config = ONE_BY_ONE.replace(max_queue_size=1)
+    engine = InferenceOptimizer(gate, config)
+    engine.start()
+
+    async def main():
+        tasks = [asyncio.create_task(engine.ainfer(i)) for i in range(4)]
+        await asyncio.to_thread(gate.wait_entered)
+        stop = asyncio.create_task(asyncio.to_thread(engine.stop))
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        gate.open.set()
+        await stop
+        return done, await asyncio.gather(*tasks, return_exceptions=True)
+
+    told, outcomes = run(main())
+    assert told
+    assert outcomes[0].output == 0
+    assert all(isinstance(error, NotRunningError) for error in outcomes[2:])
+
+
+def test_on_an_engine_that_is_not_started_the_model_runs_in_another_thread():
+    threads = []
+
+    def model(inputs):
+        threads.append(threading.current_thread())
+        return inputs
+
+    async def main():
+        return await InferenceOptimizer(model).ainfer("a")
+
+    assert run(main()).output == "a"
+    assert threads[0] is not threading.main_thread()
+
+
+def test_an_async_batch_function_runs_on_one_loop_for_all_its_batches():
+    loops = set()
+
+    async def model(inputs):
+        loops.add(asyncio.get_running_loop())
+        await asyncio.sleep(0)
+        return [2 * x for x in inputs]
+
+    with InferenceOptimizer(model, QUICK) as engine:
+        assert [engine.infer(i).output for i in range(5)] == [0, 2, 4, 6, 8]
+        assert [r.output for r in engine.infer_batch([7, 8])] == [14, 16]
+    assert len(loops) == 1
+
+
+def test_an_async_batch_function_works_directly_even_inside_a_running_loop():
+    async def model(inputs):
+        return [2 * x for x in inputs]
+
+    async def main():
+        engine = InferenceOptimizer(model)
+        result = engine.infer(4)
+        engine.stop()
+        return result
+
+    assert run(main()).output == 8
+
+
+def test_an_object_with_an_async_call_is_a_model():
+    class Model:
+        async def __call__(self, inputs):
+            return [x + 1 for x in inputs]
+
+    with InferenceOptimizer(Model(), QUICK) as engine:
+        assert engine.infer(1).output == 2

@@ -1,0 +1,204 @@
+"""What is left of an engine when something around it breaks."""
+
+import ctypes
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from codomyrmex_lab.errors import ProcessorTimeoutError, WorkerCrashedError
+from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, RequestBatcher
+
+PATIENCE_S = 20.0
+ONE_BY_ONE = OptimizationConfig(batch_timeout_ms=0.0, max_batch_size=1, num_workers=1)
+
+
+def worker(place=0):
+    return next(t for t in threading.enumerate() if t.name == f"batch-worker-{place}")
+
+
+def kill(thread):
+    """Make a thread die of SystemExit wherever it is."""
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(
+        ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit)
+    )
+
+
+def test_a_hanging_model_fails_its_callers_and_a_fresh_worker_takes_over(gate):
+    def model(inputs):
+        return gate(inputs) if inputs == ["hang"] else inputs
+
+    config = ONE_BY_ONE.replace(processor_timeout_ms=50.0)
+    with InferenceOptimizer(model, config) as engine:
+        hanging, joined = engine.submit("hang"), engine.submit("hang")
+        next_one = engine.submit("next")
+        for future in (hanging, joined):
+            with pytest.raises(ProcessorTimeoutError, match="processor_timeout_ms = 50"):
+                future.result(PATIENCE_S)
+        assert next_one.result(PATIENCE_S).output == "next"
+        gate.open.set()
+        assert engine.infer("another").output == "another"
+        assert engine.stats.failed_requests == 2
+
+
+def test_a_model_call_within_its_limit_is_left_alone(clock):
+    def model(inputs):
+        clock._now_ns += 40_000_000
+        return inputs
+
+    batcher = RequestBatcher(1, 0.0, model, processor_timeout_ms=50.0)
+    with batcher:
+        assert [batcher.submit_sync(i) for i in range(20)] == list(range(20))
+
+
+def test_a_limit_can_be_set_and_lifted_while_running(gate):
+    with InferenceOptimizer(gate, ONE_BY_ONE) as engine:
+        hanging = engine.submit("hang")
+        gate.wait_entered()
+        engine.reconfigure(ONE_BY_ONE.replace(processor_timeout_ms=20.0))
+        assert isinstance(hanging.exception(PATIENCE_S), ProcessorTimeoutError)
+        engine.reconfigure(ONE_BY_ONE)
+        patient = engine.submit("patient")
+        gate.wait_entered()
+        gate.open.set()
+        assert patient.result(PATIENCE_S).output == "patient"
+
+
+def test_a_worker_that_dies_while_it_waits_is_replaced():
+    with InferenceOptimizer(lambda xs: xs, ONE_BY_ONE) as engine:
+        engine.infer("before")
+        old = worker()
+        kill(old)
+        engine.flush()  # wakes it up to die
+        old.join(PATIENCE_S)
+        assert engine.infer("after").output == "after"
+        assert engine.infer("still").output == "still"
+        assert worker() is not old
+
+
+def test_a_worker_that_dies_between_model_and_answer_fails_its_batch_with_a_named_error(caplog):
+    class Observer:
+        """Kills the worker while it answers a batch."""
+
+        def on_batch(self, batch):
+            if batch.outputs == ["die"]:
+                raise SystemExit
+
+        def on_cache_hit(self, *event):
+            pass
+
+        on_unserved = on_cache_hit
+
+    with InferenceOptimizer(lambda xs: xs, ONE_BY_ONE, observer=Observer()) as engine:
+        future = engine.submit("die")
+        assert isinstance(future.exception(PATIENCE_S), WorkerCrashedError)
+        assert engine.infer("after").output == "after"
+    assert "died" in caplog.text
+
+
+def test_an_output_that_cannot_be_copied_is_delivered_but_not_cached(caplog):
+    lock = threading.Lock()
+    with InferenceOptimizer(lambda xs: [lock for _ in xs], ONE_BY_ONE) as engine:
+        assert engine.infer("a").output is lock
+        assert not engine.infer("a").from_cache
+    assert "cannot be copied" in caplog.text
+
+
+def run_script(script):
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_at_interpreter_exit_pending_requests_are_answered():
+    script = """
+import time
+from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig
+
+engine = InferenceOptimizer(lambda xs: xs, OptimizationConfig(batch_timeout_ms=1e6))
+engine.start()
+engine.submit("a").add_done_callback(lambda f: print("answered", f.result().output, flush=True))
+"""
+    done = run_script(script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "answered a\n", "")
+
+
+def test_a_model_that_hangs_does_not_keep_the_interpreter_alive():
+    script = """
+import threading
+from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, lifetimes
+
+lifetimes.EXIT_DRAIN_S = 0.1
+engine = InferenceOptimizer(lambda xs: threading.Event().wait(), OptimizationConfig())
+engine.start()
+engine.submit("a").add_done_callback(lambda f: print(type(f.exception()).__name__, flush=True))
+engine.flush()
+"""
+    done = run_script(script)
+    assert (done.returncode, done.stdout) == (0, "DrainTimeoutError\n")
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="this platform cannot fork")
+def test_a_forked_child_holds_a_stopped_copy_and_the_parent_goes_on():
+    script = """
+import os, sys
+from codomyrmex_lab.errors import NotRunningError
+from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig
+
+config = OptimizationConfig(batch_timeout_ms=0.0)
+engine = InferenceOptimizer(lambda xs: xs, config)
+engine.start()
+engine.infer("before")
+child = os.fork()
+if child == 0:
+    try:
+        engine.submit("in the child")
+    except NotRunningError as error:
+        assert "fork" in str(error)
+        with InferenceOptimizer(lambda xs: xs, config) as own:
+            os._exit(0 if own.infer("own").output == "own" else 2)
+    os._exit(1)
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status), engine.infer("after").output)
+engine.stop()
+"""
+    done = run_script(script)
+    assert done.stdout == "0 after\n", done.stderr
+
+
+def test_batched_functions_are_called_one_item_at_a_time():
+    import asyncio
+
+    from codomyrmex_lab import batched
+
+    calls = []
+
+    @batched(max_batch_size=8, batch_timeout_ms=0.0)
+    def double(numbers):
+        """Double each number."""
+        calls.append(numbers)
+        return [2 * number for number in numbers]
+
+    @batched(batch_timeout_ms=0.0)
+    async def triple(numbers):
+        return [3 * number for number in numbers]
+
+    assert double(21) == 42
+    assert double(21) == 42
+    assert calls == [[21]]
+    assert double.__name__ == "double"
+    assert double.__doc__ == "Double each number."
+    assert double.submit(4).result(PATIENCE_S).output == 8
+    assert double.engine.stats.cache_hits == 1
+    double.stop()
+    assert double(5) == 10
+    assert asyncio.run(triple(3)) == 9
+    double.stop()
+    triple.stop()
+    with pytest.raises(ValueError, match="'batch_size'"):
+        batched(batch_size=3)
