@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
-from codomyrmex_lab.optimization.dispatcher import Batch
+from codomyrmex_lab.optimization.batch import Batch
 from codomyrmex_lab.optimization.models import CloseReason
+from codomyrmex_lab.optimization.variants import Variant
 from codomyrmex_lab.optimization.waiting import PendingRequest
 
 MakeBatch = Callable[..., Batch]
@@ -23,7 +24,8 @@ def make_request() -> MakeRequest:
         joined: tuple[PendingRequest, ...] = (),
     ) -> PendingRequest:
         request = PendingRequest(id, None, priority, arrival_ns, arrival_ns, key)
-        request.joined = joined
+        for other in joined:
+            request.join(other)
         return request
 
     return make
@@ -41,7 +43,7 @@ def make_batch() -> MakeBatch:
         worker: int = 0,
         error: BaseException | None = None,
     ) -> Batch:
-        batch = Batch(id, requests, reason, worker)
+        batch = Batch(id, requests, reason, worker, Variant("fp32", list))
         batch.start_ns, batch.end_ns, batch.error = start_ns, end_ns, error
         return batch
 
