@@ -13,7 +13,7 @@ from codomyrmex_lab.optimization.flights import Flights
 from codomyrmex_lab.optimization.ledger import Ledger
 from codomyrmex_lab.optimization.models import NS_PER_MS, InferenceResult
 from codomyrmex_lab.optimization.observer import ObserverGroup
-from codomyrmex_lab.optimization.waiting import PendingRequest
+from codomyrmex_lab.optimization.request import PendingRequest
 
 __all__ = ["Answers", "inference_result", "plain_output"]
 
@@ -54,16 +54,14 @@ class Answers:
     @property
     def owner(self) -> BatchOwner:
         """The three duties towards a dispatcher."""
-        return BatchOwner(self.claim, self.answer, self.reject)
+        return BatchOwner(self.still_wanted, self.answer, self.reject)
 
-    def claim(self, request: PendingRequest) -> bool:
-        """Tell, once, whether a request is still wanted; a withdrawn one is counted here."""
-        if request.future.set_running_or_notify_cancel():
-            return True
+    def still_wanted(self, request: PendingRequest) -> bool:
+        """Tell whether others joined a request that its caller cancelled; if not, count it."""
         flights = self._flights
         if flights is not None and request.key is not None:
-            still_wanted = not flights.abort_unless_joined(request)
-            if still_wanted:
+            joined = not flights.abort_unless_joined(request)
+            if joined:
                 return True
         for one in request.everyone:
             self._unserved(one, CancelledError())
@@ -96,16 +94,17 @@ class Answers:
         make_result, error, outputs = self._make_result, batch.error, batch.outputs
         end_ns = batch.end_ns
         for index, request in enumerate(batch.requests):
-            if request.joined:
+            if request.followers is not None:
                 self._deliver_joined(request, index, batch)
-            if request.future.cancelled():
-                continue  # was computed for those who joined it
+                if request.cancelled():
+                    continue  # was computed for those who joined it
             if error is not None:
-                request.future.set_exception(error)
+                request.set_exception(error)
             elif end_ns > request.deadline_ns:
-                request.future.set_exception(_late())
+                request.set_exception(_late())
             else:
-                request.future.set_result(make_result(request, outputs[index], batch, False))
+                request.set_result(make_result(request, outputs[index], batch, False))
+            request.input_data = None  # the caller may keep the future for long
 
     def reject(self, request: PendingRequest, error: BaseException) -> None:
         """Fail a request that reached no model, and all that joined it."""
@@ -113,9 +112,9 @@ class Answers:
             self._flights.abort(request)
         for one in request.everyone:
             self._unserved(one, error)
-            claimed = one is request or one.future.set_running_or_notify_cancel()
-            if claimed and not one.future.cancelled():
-                one.future.set_exception(error)
+            claimed = one is request or one.set_running_or_notify_cancel()
+            if claimed and not one.cancelled():
+                one.set_exception(error)
 
     def turn_away(self, request: PendingRequest, error: QueueFullError) -> None:
         """Fail those who joined a request that found the queue full; its caller is told by it."""
@@ -124,26 +123,26 @@ class Answers:
         for one in request.everyone:
             self._ledger.turned_away()
             self._observers.on_unserved(one, self._clock.now_ns(), error)
-            if one.future.set_running_or_notify_cancel():
-                one.future.set_exception(error)
+            if one.set_running_or_notify_cancel():
+                one.set_exception(error)
 
     def _deliver_joined(self, leader: PendingRequest, index: int, batch: Batch) -> None:
         for request in leader.joined:
-            if not request.future.set_running_or_notify_cancel():
+            if not request.set_running_or_notify_cancel():
                 continue
             if batch.error is not None:
-                request.future.set_exception(batch.error)
+                request.set_exception(batch.error)
             elif batch.end_ns > request.deadline_ns:
-                request.future.set_exception(_late())
+                request.set_exception(_late())
             else:
                 result = self._make_result(request, batch.outputs[index], batch, True)
-                request.future.set_result(result)
+                request.set_result(result)
 
     def _fail_unanswered(self, batch: Batch, error: BaseException) -> None:
         crash = crash_error(error)
         for request in batch.everyone:
-            if not request.future.done() and request.future.set_running_or_notify_cancel():
-                request.future.set_exception(crash)
+            if not request.done() and request.set_running_or_notify_cancel():
+                request.set_exception(crash)
 
     def _unserved(self, request: PendingRequest, error: BaseException) -> None:
         end_ns = self._clock.now_ns()

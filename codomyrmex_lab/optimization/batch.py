@@ -11,8 +11,8 @@ from codomyrmex_lab.errors import OutputCountError, WorkerCrashedError
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.clock import Clock
 from codomyrmex_lab.optimization.models import CloseReason
+from codomyrmex_lab.optimization.request import PendingRequest
 from codomyrmex_lab.optimization.variants import Variant
-from codomyrmex_lab.optimization.waiting import PendingRequest
 
 __all__ = ["DIRECT_WORKER", "Batch", "BatchOwner", "crash_error"]
 
@@ -72,6 +72,8 @@ class Batch:
     @property
     def everyone(self) -> list[PendingRequest]:
         """The requests and all that joined them."""
+        if all(request.followers is None for request in self.requests):
+            return self.requests
         return [request for leader in self.requests for request in leader.everyone]
 
     def run(self, clock: Clock) -> None:
@@ -118,15 +120,15 @@ class BatchOwner:
 
     Parameters
     ----------
-    claim : callable
-        Tells, once, when its batch closes, whether a request is still wanted.
+    still_wanted : callable
+        Tells whether a request that its caller has cancelled is to be computed all the same.
     answer : callable
         Answers every request of a batch that has ended.
     reject : callable
         Fails a request that reached no model.
     """
 
-    claim: Callable[[PendingRequest], bool]
+    still_wanted: Callable[[PendingRequest], bool]
     answer: Callable[[Batch], None]
     reject: Callable[[PendingRequest, BaseException], None]
 

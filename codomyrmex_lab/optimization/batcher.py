@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from functools import partial
 from itertools import count
 from typing import Any, Generic, TypeVar
 
@@ -28,8 +27,8 @@ from codomyrmex_lab.optimization.models import (
     check_duration,
 )
 from codomyrmex_lab.optimization.observer import EngineObserver, ObserverGroup
+from codomyrmex_lab.optimization.request import PendingRequest
 from codomyrmex_lab.optimization.variants import Variant, choose_variant
-from codomyrmex_lab.optimization.waiting import PendingRequest
 
 __all__ = ["RequestBatcher"]
 
@@ -219,14 +218,12 @@ class RequestBatcher(Generic[T]):
         request = PendingRequest(
             next(self._request_ids), input_data, priority, now_ns, now_ns, None, deadline_ns
         )
-        future: Future[Any] = request.future
-        request.future.on_cancel(partial(dispatcher.withdraw, request))
         try:
             dispatcher.submit(request)
         except QueueFullError as error:
             self._answers.turn_away(request, error)
             raise
-        return future
+        return request
 
     def submit_sync(self, input_data: T, timeout: float = 30.0) -> Any:
         """Submit one input and wait for its output.

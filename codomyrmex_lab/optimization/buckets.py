@@ -7,7 +7,8 @@ from collections.abc import Hashable
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import OptimizationConfig
 from codomyrmex_lab.optimization.policy import Decision
-from codomyrmex_lab.optimization.waiting import PendingRequest, WaitingLine
+from codomyrmex_lab.optimization.request import PendingRequest
+from codomyrmex_lab.optimization.waiting import WaitingLine
 
 __all__ = ["BucketedLine"]
 

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable
-from concurrent.futures import CancelledError
 from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
@@ -34,8 +33,9 @@ from codomyrmex_lab.optimization.buckets import BucketedLine
 from codomyrmex_lab.optimization.clock import Clock
 from codomyrmex_lab.optimization.crew import Crew
 from codomyrmex_lab.optimization.models import NS_PER_MS, OptimizationConfig
+from codomyrmex_lab.optimization.request import PendingRequest
 from codomyrmex_lab.optimization.variants import Variant
-from codomyrmex_lab.optimization.waiting import PendingRequest, WaitingLine
+from codomyrmex_lab.optimization.waiting import WaitingLine
 from codomyrmex_lab.optimization.watchdog import Watchdog
 
 __all__ = ["Dispatcher"]
@@ -109,6 +109,7 @@ class Dispatcher:
         """
         if self._closed:
             raise NotRunningError(self._why_closed)
+        request.owner = self
         if self._bucket_fn is not None:
             request.bucket = self._bucket_fn(request.input_data)
         if self._admission.bounded:
@@ -130,6 +131,7 @@ class Dispatcher:
         """
         if self._closed:
             raise NotRunningError(self._why_closed)
+        request.owner = self
         if self._bucket_fn is not None:
             request.bucket = self._bucket_fn(request.input_data)
         if self._admission.bounded:
@@ -147,7 +149,7 @@ class Dispatcher:
             self._reject_turned_away()
 
     def withdraw(self, request: PendingRequest) -> None:
-        """Let go of a cancelled request; its place is free at once."""
+        """Let go of a cancelled request, unless others joined it; its place is free at once."""
         self._queue.put(partial(self._discard, request))
         if self._admission.bounded:
             self._tidy()
@@ -209,19 +211,19 @@ class Dispatcher:
     # -- called while holding _collecting -----------------------------------------------------
 
     def _drain_queue(self) -> None:
-        queue = self._queue
-        while not queue.empty():
-            self._take_in(queue.get_nowait())
+        empty, get, take_in = self._queue.empty, self._queue.get_nowait, self._take_in
+        while not empty():
+            take_in(get())
 
     def _take_in(self, message: _Message) -> None:
-        if type(message) is PendingRequest:
+        if isinstance(message, PendingRequest):
             try:
                 self._line.add(message)
             except BaseException as error:
                 self._turned_away.append((message, crash_error(error)))
                 raise
         else:
-            message(self._line)  # type: ignore[operator]
+            message(self._line)
 
     def _turn_away_all(self) -> None:
         self._drain_queue()
@@ -234,9 +236,9 @@ class Dispatcher:
             self._turned_away.append((oldest, _shed_error()))
 
     def _discard(self, request: PendingRequest, line: _Line) -> None:
-        if request.waiting:
+        if request.waiting and not self._wanted(request):
             line.discard(request)
-            self._turned_away.append((request, CancelledError()))
+            self._admission.leave(request.placed)
 
     def _follow(self, variant: Variant, config: OptimizationConfig, line: _Line) -> None:
         self._variant = variant
@@ -257,7 +259,11 @@ class Dispatcher:
             if decision.size and decision.reason is not None:
                 taken = line.take(decision.size)
                 self._admission.leave(sum(request.placed for request in taken))
-                requests = [request for request in taken if self._owner.claim(request)]
+                requests = [
+                    request
+                    for request in taken
+                    if request.set_running_or_notify_cancel() or self._owner.still_wanted(request)
+                ]
                 if requests:
                     batch = Batch(
                         next(self._batch_ids), requests, decision.reason, worker, self._variant
@@ -333,8 +339,11 @@ class Dispatcher:
             except IndexError:  # another thread was quicker
                 return
             self._admission.leave(request.placed)
-            if self._owner.claim(request):
+            if self._wanted(request):
                 self._owner.reject(request, error)
+
+    def _wanted(self, request: PendingRequest) -> bool:
+        return request.set_running_or_notify_cancel() or self._owner.still_wanted(request)
 
 
 def _flush(line: _Line) -> None:

@@ -12,8 +12,8 @@ from typing import Any
 
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.cache import InferenceCache
+from codomyrmex_lab.optimization.request import PendingRequest
 from codomyrmex_lab.optimization.snapshot import snapshot
-from codomyrmex_lab.optimization.waiting import PendingRequest
 
 __all__ = ["ABSENT", "Flights"]
 
@@ -84,7 +84,7 @@ class Flights:
             Whether the flight has ended.
         """
         with self._lock:
-            if any(not other.future.cancelled() for other in request.joined):
+            if any(not other.cancelled() for other in request.joined):
                 return False
             self._forget(request)
             return True

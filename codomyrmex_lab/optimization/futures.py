@@ -14,7 +14,6 @@ the state.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures._base import (
     CANCELLED,
@@ -23,38 +22,17 @@ from concurrent.futures._base import (
     PENDING,
     RUNNING,
 )
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, TypeVar
 
 from codomyrmex_lab.logging_monitoring import get_logger
 
-__all__ = ["Answer", "AnswerFuture"]
+__all__ = ["AnswerFuture"]
 
 T = TypeVar("T")
+_CANCELLED = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED})
+_DONE = _CANCELLED | {FINISHED}
+_OPEN = frozenset({PENDING, RUNNING})
 _log = get_logger(__name__)
-
-
-class Answer(Protocol):
-    """Where the answer to one request goes."""
-
-    def set_running_or_notify_cancel(self) -> bool:
-        """Begin the computation; False where the request was cancelled."""
-        ...
-
-    def cancelled(self) -> bool:
-        """Tell whether the request was cancelled."""
-        ...
-
-    def done(self) -> bool:
-        """Tell whether the request was answered or cancelled."""
-        ...
-
-    def set_result(self, result: Any) -> None:
-        """Answer the request."""
-        ...
-
-    def set_exception(self, exception: BaseException) -> None:
-        """Fail the request."""
-        ...
 
 
 class AnswerFuture(Future[T], Generic[T]):
@@ -65,7 +43,6 @@ class AnswerFuture(Future[T], Generic[T]):
     _exception: BaseException | None = None
     _made_condition: threading.Condition | None = None
     _cancel_won = False
-    _on_cancel: Callable[[], None] | None = None
 
     def __init__(self) -> None:
         # The standard constructor is left out on purpose: class attributes hold the first state.
@@ -83,7 +60,11 @@ class AnswerFuture(Future[T], Generic[T]):
 
     def done(self) -> bool:
         """Tell whether the request was answered or cancelled."""
-        return self._state in {FINISHED, CANCELLED, CANCELLED_AND_NOTIFIED}
+        return self._state in _DONE
+
+    def cancelled(self) -> bool:
+        """Tell whether the request was cancelled."""
+        return self._state in _CANCELLED
 
     def result(self, timeout: float | None = None) -> T:
         """Return the answer, waiting for it at most ``timeout`` seconds."""
@@ -96,19 +77,17 @@ class AnswerFuture(Future[T], Generic[T]):
         with self._condition:
             if self._state in {RUNNING, FINISHED}:
                 return False
-            if self._state in {CANCELLED, CANCELLED_AND_NOTIFIED}:
+            if self._state in _CANCELLED:
                 return True
             self._cancel_won = True
             self._state = CANCELLED
             self._condition.notify_all()
         self._invoke_callbacks()
-        if self._on_cancel is not None:
-            self._on_cancel()
+        self.withdrawn()
         return True
 
-    def on_cancel(self, callback: Callable[[], None]) -> None:
-        """Call back when the request is withdrawn; set before anyone holds the future."""
-        self._on_cancel = callback
+    def withdrawn(self) -> None:
+        """Take note that the request was cancelled."""
 
     def set_running_or_notify_cancel(self) -> bool:
         """Begin the computation; False where the request was cancelled."""
@@ -128,7 +107,8 @@ class AnswerFuture(Future[T], Generic[T]):
 
     def set_result(self, result: T) -> None:
         """Answer the request."""
-        self._require_unanswered()
+        if self._state not in _OPEN:
+            raise InvalidStateError(f"{self._state}: {self!r}")
         self._result = result
         self._state = FINISHED
         if self._made_condition is not None:
@@ -136,15 +116,12 @@ class AnswerFuture(Future[T], Generic[T]):
 
     def set_exception(self, exception: BaseException | None) -> None:
         """Fail the request."""
-        self._require_unanswered()
+        if self._state not in _OPEN:
+            raise InvalidStateError(f"{self._state}: {self!r}")
         self._exception = exception
         self._state = FINISHED
         if self._made_condition is not None:
             self._wake("add_exception")
-
-    def _require_unanswered(self) -> None:
-        if self._state not in {PENDING, RUNNING}:
-            raise InvalidStateError(f"{self._state}: {self!r}")
 
     def _wake(self, event: str) -> None:
         with self._condition:

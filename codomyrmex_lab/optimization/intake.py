@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Hashable
 from functools import partial
 from itertools import count
-from typing import Any
+from typing import Any, TypeVar
 
 from codomyrmex_lab.errors import QueueFullError, SettingError, UnkeyableInputError
 from codomyrmex_lab.optimization.answers import Answers, inference_result
@@ -15,7 +15,6 @@ from codomyrmex_lab.optimization.cache import InferenceCache
 from codomyrmex_lab.optimization.clock import FOREVER_NS, Clock
 from codomyrmex_lab.optimization.dispatcher import Dispatcher
 from codomyrmex_lab.optimization.flights import ABSENT, Flights
-from codomyrmex_lab.optimization.futures import Answer, AnswerFuture
 from codomyrmex_lab.optimization.keys import exact_key
 from codomyrmex_lab.optimization.ledger import Ledger
 from codomyrmex_lab.optimization.models import (
@@ -27,10 +26,12 @@ from codomyrmex_lab.optimization.models import (
     check_duration,
 )
 from codomyrmex_lab.optimization.observer import ObserverGroup
+from codomyrmex_lab.optimization.request import PendingRequest
 from codomyrmex_lab.optimization.variants import Variant
-from codomyrmex_lab.optimization.waiting import PendingRequest
 
 __all__ = ["Intake"]
+
+R = TypeVar("R", bound=PendingRequest)
 
 
 class Intake:
@@ -113,49 +114,40 @@ class Intake:
 
     def request(
         self,
+        kind: type[R],
         input_data: Any,
         priority: int,
         arrival_ns: int,
         now_ns: int,
         key: Hashable | None,
         timeout_ms: float | None,
-        answer: Answer | None = None,
-    ) -> PendingRequest:
+    ) -> R:
         """Return a new request, whose deadline counts from its arrival."""
-        deadline_ns = FOREVER_NS
         if priority:
             _check_priority(priority)
-        if timeout_ms is not None:
-            check_duration("timeout_ms", timeout_ms, above_zero=True)
-            deadline_ns = min(arrival_ns + int(timeout_ms * NS_PER_MS), FOREVER_NS)
-        return PendingRequest(
+        return kind(
             next(self._request_ids),
             input_data,
             priority,
             arrival_ns,
             now_ns,
             key,
-            deadline_ns,
-            answer,
+            FOREVER_NS if timeout_ms is None else _deadline(arrival_ns, timeout_ms),
         )
 
-    def enter(
-        self, request: PendingRequest, dispatcher: Dispatcher | None
-    ) -> AnswerFuture[InferenceResult[Any]]:
+    def enter(self, request: PendingRequest, dispatcher: Dispatcher | None) -> PendingRequest:
         """Take a request in whose key was not in the cache; without dispatcher, compute it."""
-        future: AnswerFuture[InferenceResult[Any]] = request.future
         if self._settled_without_batch(request):
-            return future
+            return request
         if dispatcher is None:
             self.answers.answer(self.run_directly([request]))
-            return future
-        future.on_cancel(partial(self.withdraw, request, dispatcher))
+            return request
         try:
             dispatcher.submit(request)
         except BaseException as error:
             self._not_accepted(request, error)
             raise
-        return future
+        return request
 
     async def enter_from_loop(self, request: PendingRequest, dispatcher: Dispatcher) -> None:
         """Take a request in without ever blocking the event loop."""
@@ -171,11 +163,6 @@ class Intake:
             self._not_accepted(request, error)
             raise
 
-    def withdraw(self, request: PendingRequest, dispatcher: Dispatcher) -> None:
-        """Let go of a cancelled request, unless others joined it."""
-        if request.key is None or self.flights.abort_unless_joined(request):
-            dispatcher.withdraw(request)
-
     def compute_at_once(self, requests: list[PendingRequest], epoch: int) -> None:
         """Compute some requests in one direct call, beside all flights, and answer them."""
         self.ledger.miss(sum(request.key is not None for request in requests))
@@ -189,7 +176,7 @@ class Intake:
     def run_directly(self, requests: list[PendingRequest]) -> Batch:
         """Return the batch of some requests, run in the caller's thread."""
         for request in requests:
-            request.future.set_running_or_notify_cancel()
+            request.set_running_or_notify_cancel()
         batch_id = next(self._batch_ids)
         batch = Batch(batch_id, requests, CloseReason.DIRECT, DIRECT_WORKER, self._variant)
         batch.run(self._clock)
@@ -213,7 +200,7 @@ class Intake:
         leads, value = self.flights.lead_or_join(request)
         if value is not ABSENT:
             result = self._hit(value, request.priority, request.key, request.arrival_ns)
-            request.future.set_result(result)
+            request.set_result(result)
             return True
         self.ledger.miss()
         return not leads
@@ -222,8 +209,13 @@ class Intake:
         """Fail a request that did not get in, and those who joined it meanwhile."""
         if isinstance(error, QueueFullError):
             self.answers.turn_away(request, error)
-        elif self.answers.claim(request):
+        elif request.set_running_or_notify_cancel() or self.answers.still_wanted(request):
             self.answers.reject(request, error)
+
+
+def _deadline(arrival_ns: int, timeout_ms: float) -> int:
+    check_duration("timeout_ms", timeout_ms, above_zero=True)
+    return min(arrival_ns + int(timeout_ms * NS_PER_MS), FOREVER_NS)
 
 
 def _check_priority(priority: object) -> None:

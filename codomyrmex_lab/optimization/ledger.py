@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError
 from codomyrmex_lab.errors import DeadlineExceededError, QueueFullError
 from codomyrmex_lab.optimization.batch import Batch
 from codomyrmex_lab.optimization.models import NS_PER_MS, InferenceStats
-from codomyrmex_lab.optimization.waiting import PendingRequest
+from codomyrmex_lab.optimization.request import PendingRequest
 
 __all__ = ["Ledger"]
 

@@ -8,7 +8,9 @@ from collections import deque
 from contextlib import suppress
 from typing import Any
 
-__all__ = ["LoopAnswer", "Mailboxes"]
+from codomyrmex_lab.optimization.request import PendingRequest
+
+__all__ = ["LoopRequest", "Mailboxes"]
 
 
 class _Mailbox:
@@ -46,25 +48,33 @@ class Mailboxes:
             weakref.WeakKeyDictionary()
         )
 
-    def answer(self) -> LoopAnswer:
-        """Return a new answer for the running event loop."""
+    def address(self, request: LoopRequest) -> asyncio.Future[Any]:
+        """Return a new future of the running event loop, which the request will resolve."""
         loop = asyncio.get_running_loop()
         mailbox = self._of_loop.get(loop)
         if mailbox is None:
             mailbox = self._of_loop[loop] = _Mailbox(loop)
-        return LoopAnswer(loop.create_future(), mailbox)
+        request.mailbox = mailbox
+        request.loop_future = loop.create_future()
+        return request.loop_future
 
 
-class LoopAnswer:
-    """An ``Answer`` that resolves an ``asyncio`` future from any thread."""
+class LoopRequest(PendingRequest):
+    """A request whose answer goes to a future of an event loop as well."""
 
-    __slots__ = ("_answered", "_cancelled", "_mailbox", "future")
+    __slots__ = ("loop_future", "mailbox")
+    loop_future: asyncio.Future[Any]
+    mailbox: _Mailbox
 
-    def __init__(self, future: asyncio.Future[Any], mailbox: _Mailbox) -> None:
-        self.future = future
-        self._mailbox = mailbox
-        self._answered = False
-        self._cancelled = False
+    def set_result(self, result: Any) -> None:
+        """Answer the request."""
+        super().set_result(result)
+        self.mailbox.post(self.loop_future, result, None)
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        """Fail the request."""
+        super().set_exception(exception)
+        self.mailbox.post(self.loop_future, None, exception)
 
     def abandon(self) -> bool:
         """Take note that nobody waits any more.
@@ -72,33 +82,11 @@ class LoopAnswer:
         Returns
         -------
         bool
-            Whether the request is withdrawn by this; False where its answer has come.
+            Whether the request goes without an answer; False where the loop has it already.
         """
-        if self.future.done() and not self.future.cancelled():
-            self.future.exception()  # seen, so that the loop does not report it as lost
+        if self.loop_future.done() and not self.loop_future.cancelled():
+            self.loop_future.exception()  # seen, so that the loop does not report it as lost
             return False
-        self.future.cancel()
-        self._cancelled = True
+        self.loop_future.cancel()
+        self.cancel()
         return True
-
-    def cancelled(self) -> bool:
-        """Tell whether the request was withdrawn."""
-        return self._cancelled
-
-    def done(self) -> bool:
-        """Tell whether the request was answered or withdrawn."""
-        return self._answered or self._cancelled
-
-    def set_running_or_notify_cancel(self) -> bool:
-        """Begin the computation; False where the request was withdrawn."""
-        return not self._cancelled
-
-    def set_result(self, result: Any) -> None:
-        """Answer the request."""
-        self._answered = True
-        self._mailbox.post(self.future, result, None)
-
-    def set_exception(self, exception: BaseException) -> None:
-        """Fail the request."""
-        self._answered = True
-        self._mailbox.post(self.future, None, exception)

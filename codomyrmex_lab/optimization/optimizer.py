@@ -16,11 +16,11 @@ from codomyrmex_lab.optimization.dispatcher import Dispatcher
 from codomyrmex_lab.optimization.futures import AnswerFuture
 from codomyrmex_lab.optimization.intake import Intake
 from codomyrmex_lab.optimization.lifetimes import register
-from codomyrmex_lab.optimization.loop_answers import Mailboxes
+from codomyrmex_lab.optimization.loop_answers import LoopRequest, Mailboxes
 from codomyrmex_lab.optimization.models import InferenceResult, InferenceStats, OptimizationConfig
 from codomyrmex_lab.optimization.observer import EngineObserver, ObserverGroup
+from codomyrmex_lab.optimization.request import PendingRequest
 from codomyrmex_lab.optimization.variants import Model, choose_variant
-from codomyrmex_lab.optimization.waiting import PendingRequest
 
 __all__ = ["InferenceOptimizer", "Model"]
 
@@ -206,10 +206,15 @@ class InferenceOptimizer:
         hit = intake.look_up(key, priority, now_ns)
         if hit is not None:
             return hit
-        request = intake.request(input_data, priority, now_ns, now_ns, key, timeout_ms)
+        request = intake.request(
+            PendingRequest, input_data, priority, now_ns, now_ns, key, timeout_ms
+        )
         future = intake.enter(request, self._dispatcher)
         try:
-            return future.result(None if timeout_ms is None else timeout_ms / 1e3)
+            result: InferenceResult[Any] = future.result(
+                None if timeout_ms is None else timeout_ms / 1e3
+            )
+            return result
         except BaseException as error:
             if future.done():
                 raise
@@ -263,7 +268,9 @@ class InferenceOptimizer:
             future: AnswerFuture[InferenceResult[Any]] = AnswerFuture()
             future.set_result(hit)
             return future
-        request = intake.request(input_data, priority, arrival_ns, now_ns, key, timeout_ms)
+        request = intake.request(
+            PendingRequest, input_data, priority, arrival_ns, now_ns, key, timeout_ms
+        )
         return intake.enter(request, dispatcher)
 
     async def ainfer(
@@ -304,18 +311,16 @@ class InferenceOptimizer:
         if dispatcher is None:
             door = partial(self.infer, use_cache=use_cache, timeout_ms=timeout_ms)
             return await asyncio.get_running_loop().run_in_executor(None, door, input_data)
-        answer = self._mailboxes.answer()
-        request = intake.request(input_data, priority, now_ns, now_ns, key, timeout_ms, answer)
+        request = intake.request(LoopRequest, input_data, priority, now_ns, now_ns, key, timeout_ms)
+        answer = self._mailboxes.address(request)
         try:
             async with asyncio.timeout(None if timeout_ms is None else timeout_ms / 1e3):
                 await intake.enter_from_loop(request, dispatcher)
-                result: InferenceResult[Any] = await answer.future
+                result: InferenceResult[Any] = await answer
                 return result
         except BaseException as error:
-            if answer.abandon():
-                intake.withdraw(request, dispatcher)
-                if isinstance(error, TimeoutError):
-                    raise _no_answer(timeout_ms) from None
+            if request.abandon() and isinstance(error, TimeoutError):
+                raise _no_answer(timeout_ms) from None
             raise
 
     def infer_batch(
@@ -365,11 +370,11 @@ class InferenceOptimizer:
                 results[index] = hit
             else:
                 missing[index] = intake.request(
-                    input_data, priority, now_ns, now_ns, key, timeout_ms
+                    PendingRequest, input_data, priority, now_ns, now_ns, key, timeout_ms
                 )
         if missing:
             intake.compute_at_once(list(missing.values()), epoch)
-            results |= {index: request.future.result() for index, request in missing.items()}
+            results |= {index: request.result() for index, request in missing.items()}
         return [results[index] for index in range(len(inputs))]
 
     def flush(self) -> None:

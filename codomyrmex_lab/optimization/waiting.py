@@ -4,81 +4,14 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Hashable, Iterator, Sequence
-from typing import Any
+from collections.abc import Hashable, Iterator
 
 from codomyrmex_lab.optimization.clock import FOREVER_NS
-from codomyrmex_lab.optimization.futures import Answer, AnswerFuture
 from codomyrmex_lab.optimization.models import NS_PER_MS, CloseReason, OptimizationConfig
 from codomyrmex_lab.optimization.policy import Decision, make_policy
+from codomyrmex_lab.optimization.request import PendingRequest
 
-__all__ = ["PendingRequest", "WaitingLine"]
-
-
-class PendingRequest:
-    """One accepted request on its way to an answer; an ``ObservedRequest``."""
-
-    __slots__ = (
-        "_joined",
-        "arrival_ns",
-        "bucket",
-        "cache_epoch",
-        "deadline_ns",
-        "enqueue_ns",
-        "expires_ns",
-        "future",
-        "id",
-        "input_data",
-        "key",
-        "placed",
-        "priority",
-        "sequence",
-        "waiting",
-    )
-
-    def __init__(
-        self,
-        id: int,
-        input_data: Any,
-        priority: int,
-        arrival_ns: int,
-        enqueue_ns: int,
-        key: Any = None,
-        deadline_ns: int = FOREVER_NS,
-        future: Answer | None = None,
-    ) -> None:
-        self.id = id
-        self.input_data = input_data
-        self.priority = priority
-        self.arrival_ns = arrival_ns
-        self.enqueue_ns = enqueue_ns
-        self.key = key
-        self.deadline_ns = deadline_ns
-        self.future: Any = AnswerFuture() if future is None else future
-        self._joined: list[PendingRequest] | None = None
-        self.expires_ns = deadline_ns
-        self.bucket: Hashable = None
-        self.cache_epoch = 0
-        self.sequence = 0
-        self.placed = False
-        self.waiting = False
-
-    def join(self, other: PendingRequest) -> None:
-        """Let an identical request share the computation, for as long as either wants it."""
-        if self._joined is None:
-            self._joined = []
-        self._joined.append(other)
-        self.expires_ns = max(self.expires_ns, other.deadline_ns)
-
-    @property
-    def joined(self) -> Sequence[PendingRequest]:
-        """Identical requests that share this one's computation."""
-        return self._joined or ()
-
-    @property
-    def everyone(self) -> tuple[PendingRequest, ...]:
-        """The request and all that joined it."""
-        return (self, *self.joined)
+__all__ = ["WaitingLine"]
 
 
 class WaitingLine:

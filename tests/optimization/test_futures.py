@@ -128,8 +128,13 @@ def test_cancelling_works_until_the_computation_begins():
 
 
 def test_a_cancelled_future_is_reported_to_waiters_and_tells_its_engine():
-    future, told = AnswerFuture(), []
-    future.on_cancel(lambda: told.append(True))
+    told = []
+
+    class Told(AnswerFuture):
+        def withdrawn(self):
+            told.append(True)
+
+    future = Told()
     future.cancel()
     future.set_running_or_notify_cancel()
     assert wait([future], PATIENCE_S).done == {future}

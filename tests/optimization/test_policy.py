@@ -11,7 +11,8 @@ from codomyrmex_lab.optimization import BatchingStrategy, CloseReason, Optimizat
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS
 from codomyrmex_lab.optimization.policy import AdaptivePolicy
-from codomyrmex_lab.optimization.waiting import PendingRequest, WaitingLine
+from codomyrmex_lab.optimization.request import PendingRequest
+from codomyrmex_lab.optimization.waiting import WaitingLine
 
 FIXED, DYNAMIC, ADAPTIVE = BatchingStrategy
 

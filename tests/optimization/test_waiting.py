@@ -7,7 +7,8 @@ from codomyrmex_lab.optimization import BatchingStrategy, OptimizationConfig
 from codomyrmex_lab.optimization.buckets import BucketedLine
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS
-from codomyrmex_lab.optimization.waiting import PendingRequest, WaitingLine
+from codomyrmex_lab.optimization.request import PendingRequest
+from codomyrmex_lab.optimization.waiting import WaitingLine
 
 
 def request(id, at_ms=0, priority=0, deadline_ms=None, bucket=None):

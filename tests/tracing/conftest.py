@@ -6,8 +6,8 @@ import pytest
 
 from codomyrmex_lab.optimization.batch import Batch
 from codomyrmex_lab.optimization.models import CloseReason
+from codomyrmex_lab.optimization.request import PendingRequest
 from codomyrmex_lab.optimization.variants import Variant
-from codomyrmex_lab.optimization.waiting import PendingRequest
 
 MakeBatch = Callable[..., Batch]
 MakeRequest = Callable[..., PendingRequest]
