@@ -1,4 +1,35 @@
-"""The engine: request batching, result cache and model variants. Standard library only."""
+"""The engine: request batching, result cache and model variants. Standard library only.
+
+What happens when
+
+=============================  ===================================================================
+the model raises               Every caller of the batch gets the exception, others are unaffected,
+                               nothing is cached, the error is logged with the request ids.
+the model returns too few or   The same, with ``OutputCountError``, which says both numbers.
+too many outputs
+the model hangs                With ``processor_timeout_ms``: its callers get
+                               ``ProcessorTimeoutError`` and a fresh worker takes over; a late
+                               result is dropped. Without: the worker is gone until it returns.
+a worker thread dies           Its callers get ``WorkerCrashedError``; another takes its place.
+a deadline passes              A waiting request fails with ``DeadlineExceededError`` and is not
+                               computed: ``infer`` and ``ainfer`` return then, a future fails when
+                               a worker is next idle. A late answer fails too, but is cached.
+a caller cancels, or is        A waiting request frees its place at once. One whose batch runs is
+interrupted (Ctrl-C, the       computed and cached; nobody waits for it. Requests that joined it
+notebook's stop button)        are answered.
+the queue is full              By ``queue_full``: the caller waits, or gets ``QueueFullError``, or
+                               the request that has waited longest gets it.
+``stop()``                     No more is accepted; what was is answered, or fails with
+                               ``DrainTimeoutError`` past the drain time. No future stays pending.
+``reconfigure()``              Waiting requests follow the new settings, running batches end under
+                               the old ones; nothing is lost or answered twice.
+``clear_cache()``              What is being computed answers its callers but is not stored.
+the interpreter exits          After all other threads have ended, running engines get 5 s to
+                               answer; then as ``stop()``.
+the process forks              The parent goes on. The child's copy refuses requests; a new engine
+                               works there.
+=============================  ===================================================================
+"""
 
 from codomyrmex_lab.optimization.batched import batched
 from codomyrmex_lab.optimization.batcher import RequestBatcher
