@@ -74,7 +74,6 @@ class Dispatcher:
         bucket_fn: Callable[[Any], Hashable] | None = None,
     ) -> None:
         self._variant = variant
-        self._config = config
         self._owner = owner
         self._batch_ids = batch_ids
         self._clock = clock
