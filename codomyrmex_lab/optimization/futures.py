@@ -3,17 +3,21 @@
 The standard future builds a condition variable for every request, which costs more than all else
 that the engine does for one. Most futures are looked at only after they are done, or never waited
 for by more than one thread. Here the condition is made on first use, which is how ``wait``,
-``as_completed``, ``result`` and ``asyncio.wrap_future`` reach it.
+``as_completed`` and ``asyncio.wrap_future`` reach it.
+
+A caller in ``result()`` does not need the condition either: it sleeps on a plain lock that the
+setter releases.
 
 Setting a result without the lock is safe because of the order of two writes and two reads. The
-setter writes the state, then looks for a condition; a waiter makes the condition, then, holding
-it, reads the state. Whatever the interleaving, the setter sees the condition, or the waiter sees
-the state.
+setter writes the state, then looks for a condition or a sleeper's lock; a waiter makes one of
+these, then reads the state. Whatever the interleaving, the setter sees what the waiter made, or
+the waiter sees the state.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures._base import (
     CANCELLED,
@@ -42,6 +46,7 @@ class AnswerFuture(Future[T], Generic[T]):
     _result: Any = None
     _exception: BaseException | None = None
     _made_condition: threading.Condition | None = None
+    _sleepers: Sequence[threading.Lock] = ()
     _cancel_won = False
 
     def __init__(self) -> None:
@@ -68,9 +73,25 @@ class AnswerFuture(Future[T], Generic[T]):
 
     def result(self, timeout: float | None = None) -> T:
         """Return the answer, waiting for it at most ``timeout`` seconds."""
+        if self._state not in _DONE:
+            self._sleep(timeout)
         if self._state == FINISHED and self._exception is None:
             return self._result  # type: ignore[no-any-return]
-        return super().result(timeout)
+        return super().result(0)
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Return what the request failed with, waiting for it at most ``timeout`` seconds."""
+        if self._state not in _DONE:
+            self._sleep(timeout)
+        return super().exception(0)
+
+    def _sleep(self, timeout: float | None) -> None:
+        """Sleep until answered: one plain lock, where a condition would make three."""
+        lock = threading.Lock()
+        lock.acquire()
+        self.__dict__.setdefault("_sleepers", []).append(lock)
+        if self._state not in _DONE:
+            lock.acquire(timeout=-1 if timeout is None else _bounded(timeout))
 
     def cancel(self) -> bool:
         """Withdraw the request unless its batch has begun."""
@@ -82,6 +103,7 @@ class AnswerFuture(Future[T], Generic[T]):
             self._cancel_won = True
             self._state = CANCELLED
             self._condition.notify_all()
+        self._wake_sleepers()
         self._invoke_callbacks()
         self.withdrawn()
         return True
@@ -111,6 +133,8 @@ class AnswerFuture(Future[T], Generic[T]):
             raise InvalidStateError(f"{self._state}: {self!r}")
         self._result = result
         self._state = FINISHED
+        if self._sleepers:
+            self._wake_sleepers()
         if self._made_condition is not None:
             self._wake("add_result")
 
@@ -120,8 +144,14 @@ class AnswerFuture(Future[T], Generic[T]):
             raise InvalidStateError(f"{self._state}: {self!r}")
         self._exception = exception
         self._state = FINISHED
+        if self._sleepers:
+            self._wake_sleepers()
         if self._made_condition is not None:
             self._wake("add_exception")
+
+    def _wake_sleepers(self) -> None:
+        for lock in self._sleepers:
+            lock.release()
 
     def _wake(self, event: str) -> None:
         with self._condition:
@@ -138,3 +168,7 @@ class AnswerFuture(Future[T], Generic[T]):
                 BaseException
             ):  # not even SystemExit may cost the others of the batch their answer
                 _log.exception("A done callback of %r failed", self)
+
+
+def _bounded(timeout: float) -> float:
+    return min(max(timeout, 0.0), threading.TIMEOUT_MAX)
