@@ -4,18 +4,21 @@ AREA   ?=
 BIN    := .venv/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: lab test bench lock digits clean
+.PHONY: lab test bench lock pictures digits clean
 
+# Without a display the address is printed, with its token; root, as in a container, is let in.
 lab: .venv/lab.ok
-	$(BIN)/python -m jupyterlab --ip=127.0.0.1 $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname))),,--no-browser) \
-	    --LabApp.default_url=/lab/tree/notebooks/01_quickstart.ipynb
+	$(BIN)/python -m jupyterlab --ip=127.0.0.1 --LabApp.default_url=/doc/tree/notebooks/01_quickstart.ipynb \
+	    --LabApp.app_settings_dir=notebooks/settings --LabApp.extension_manager=readonly \
+	    $(if $(or $(DISPLAY),$(WAYLAND_DISPLAY),$(filter Darwin,$(shell uname))),,--no-browser) \
+	    $(if $(filter 0,$(shell id -u)),--allow-root)
 
 test: .venv/dev.ok
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest notebooks
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 notebooks
 
 bench: .venv/bench.ok
 	$(BIN)/python -m tests.benchmarks $(AREA)
@@ -44,6 +47,10 @@ lock: .venv/bin/python
 	$(COMPILE) --extra build -o requirements.lock
 	$(COMPILE) --extra build --extra dev -c requirements.lock -o requirements-dev.lock
 	$(COMPILE) --extra build --extra dev --extra bench -c requirements-dev.lock -o requirements-bench.lock
+
+# Runs the quickstart anew: its outputs, its picture, its figures in the README. Needs chromium.
+pictures: .venv/dev.ok
+	$(BIN)/python -m tests.browser.make_pictures
 
 # Trains the bundled model anew.
 digits: .venv/dev.ok

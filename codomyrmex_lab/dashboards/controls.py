@@ -43,6 +43,19 @@ def effect_notes(config: OptimizationConfig) -> dict[str, str]:
     return notes
 
 
+def lone_request_note(config: OptimizationConfig) -> str | None:
+    """Say what a request without company pays under this config, if it pays anything."""
+    batches = config.max_batch_size > 1
+    if batches and config.batching_strategy is BatchingStrategy.DYNAMIC and config.batch_timeout_ms:
+        return (
+            f"DYNAMIC: a lone request waits the whole {config.batch_timeout_ms:g} ms, by "
+            "definition; under ADAPTIVE it does not wait"
+        )
+    if batches and config.batching_strategy is BatchingStrategy.FIXED:
+        return f"FIXED: a request waits until {config.max_batch_size} have come, however long"
+    return None
+
+
 class ConfigControls(widgets.VBox):  # type: ignore[misc]
     """One widget per setting; together they hold one config.
 
@@ -144,6 +157,8 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
             len(present) == 1 and config.quantization is present[0]
         )
         lines = [f"{self.settings[name].description}: {note}." for name, note in notes.items()]
+        lone = lone_request_note(config)
+        lines += [f"{lone}."] if lone else []
         lines += [f"{q.name} is not available: {why}." for q, why in self._missing.items()]
         self._notes.value = (
             "<div style='font-size:11px;line-height:1.35;opacity:.75'>"

@@ -30,7 +30,7 @@ class ExportPanel(widgets.VBox):  # type: ignore[misc]
         self._current = current
         self._busy = threading.Lock()
         self.file_name = widgets.Text(
-            value="tuned_config.json",
+            value="tuned.json",
             description="File",
             tooltip="Name of the file to write, from the notebook's folder",
             style={"description_width": "40px"},

@@ -18,13 +18,13 @@ _COLUMNS = (
     "hit rate",
     "mean batch",
     "p50 ms",
-    "p90 ms",
     "p95 ms",
     "p99 ms",
     "n",
     "failed",
 )
 _CELL = "padding:2px 8px;border-bottom:1px solid rgba(128,128,128,.3);white-space:nowrap;"
+_WRAPPED = "min-width:210px;white-space:normal;text-align:left"
 _LONGEST = 300
 _NOTABLE_LATENESS = 0.2  # of the latency
 _FAINT = "opacity:.65;font-size:11px"
@@ -48,7 +48,7 @@ def numbers_table(runs: Sequence[Run], scope: str) -> str:
     if not runs:
         return ""
     head = "".join(
-        f"<th scope='col' style='{_CELL}text-align:{'left' if name == 'settings' else 'right'}'>"
+        f"<th scope='col' style='{_CELL}{_WRAPPED if name == 'settings' else 'text-align:right'}'>"
         f"{name}</th>"
         for name in _COLUMNS
     )
@@ -69,15 +69,16 @@ def _row(run: Run, *, current: bool) -> str:
         f"{summary.throughput_rps:,.4g}",
         f"{summary.cache_hit_rate:.1%}",
         f"{summary.mean_batch_size:.3g}",
-        *(_percentile(run, percent) for percent in (50, 90, 95, 99)),
+        *(_percentile(run, percent) for percent in (50, 95, 99)),
         f"{summary.n_requests:,}",
         f"{summary.n_errors:,}",
     ]
     weight = "font-weight:600;" if current else "opacity:.75;"
+    settings = escape(describe_config(run.config)).replace(" ", "&nbsp;").replace("·&nbsp;", "· ")
     right = "".join(f"<td style='{_CELL}text-align:right'>{cell}</td>" for cell in cells)
     return (
         f"<tr style='{weight}'><th scope='row' style='{_CELL}text-align:right'>{run.number}</th>"
-        f"<td style='{_CELL}text-align:left'>{escape(describe_config(run.config))}</td>{right}</tr>"
+        f"<td style='{_CELL}{_WRAPPED}'>{settings}</td>{right}</tr>"
     )
 
 

@@ -8,19 +8,20 @@ from html import escape
 from typing import Any
 
 import ipywidgets as widgets
+import pandas as pd
 
 from codomyrmex_lab.dashboards.controls import ConfigControls
 from codomyrmex_lab.dashboards.export_panel import ExportPanel
 from codomyrmex_lab.dashboards.load import LoadChoice, OfferedLoad
-from codomyrmex_lab.dashboards.measurement import Run, describe_config, measure
+from codomyrmex_lab.dashboards.measurement import Run, describe_config, measure, runs_frame
 from codomyrmex_lab.dashboards.newest_wins import NewestWins
 from codomyrmex_lab.dashboards.numbers_table import numbers_table, run_sentence, shortened
+from codomyrmex_lab.dashboards.panels import FigurePanels
 from codomyrmex_lab.dashboards.variants import missing_variants
 from codomyrmex_lab.errors import LabError, VariantError
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.models import OptimizationConfig
 from codomyrmex_lab.optimization.optimizer import Model
-from codomyrmex_lab.plots import plot_overview
 from codomyrmex_lab.tracing import Trace
 from codomyrmex_lab.workloads import Workload
 
@@ -105,9 +106,10 @@ class TuningDashboard(widgets.VBox):  # type: ignore[misc]
             style={"description_width": "50px"},
             layout={"width": "340px"},
         )
-        self.status_line = widgets.HTML(layout={"width": "340px"})
+        # As high as its longest usual sentence, so that nothing below it jumps.
+        self.status_line = widgets.HTML(layout={"width": "340px", "min_height": "76px"})
         self.load_line = widgets.HTML(layout={"width": "340px"})
-        self.image = widgets.Image(format="png", layout={"width": "100%", "height": "auto"})
+        self.figures = FigurePanels()
         self.table = widgets.HTML(layout={"width": "100%"})
         super().__init__(children=self._arranged(), layout={"width": "100%"})
 
@@ -138,6 +140,10 @@ class TuningDashboard(widgets.VBox):  # type: ignore[misc]
         """Completed runs, the latest first: that one and up to five earlier ones."""
         with self._screen:
             return tuple(self._runs)
+
+    def frame(self) -> pd.DataFrame:
+        """Return the completed runs on screen: one row each with settings and figures."""
+        return runs_frame(self.runs[::-1])
 
     @property
     def load(self) -> OfferedLoad | None:
@@ -223,7 +229,7 @@ class TuningDashboard(widgets.VBox):  # type: ignore[misc]
     def _settled_load(self, config: OptimizationConfig) -> OfferedLoad:
         if self._load is None:
             self._load = self._load_choice.settle(self._served_model, config)
-            self.load_line.value = f"<b>Load:</b> {escape(str(self._load))}"
+            self.load_line.value = _paragraph(f"Load: {self._load}.")
         return self._load
 
     def _show_progress(self, n_done: int, _n_total: int) -> None:
@@ -248,16 +254,13 @@ class TuningDashboard(widgets.VBox):  # type: ignore[misc]
         if not self._runs:
             return
         current, *earlier = self._runs
-        figure = plot_overview(current.trace, earlier=[run.trace for run in earlier])
-        self.image.value = figure.png()
+        self.figures.show(current.trace, [run.trace for run in earlier])
         self.table.value = numbers_table(self._runs, f"Measured; load: {self._load}")
 
     def _say(self, sentence: str) -> None:
         with self._screen:
             self._status_text = sentence
-            self.status_line.value = (
-                f"<div role='status' style='line-height:1.35'>{escape(sentence)}</div>"
-            )
+            self.status_line.value = _paragraph(sentence, role="status")
 
     def _arranged(self) -> list[Any]:
         left = widgets.VBox(
@@ -272,9 +275,13 @@ class TuningDashboard(widgets.VBox):  # type: ignore[misc]
             layout={"width": "350px", "flex": "0 0 350px", "overflow": "hidden"},
         )
         right = widgets.VBox(
-            [self.image], layout={"flex": "1 1 0", "min_width": "0", "overflow": "hidden"}
+            [self.figures], layout={"flex": "1 1 0", "min_width": "0", "overflow": "hidden"}
         )
         return [widgets.HBox([left, right], layout={"width": "100%"}), self.table]
+
+
+def _paragraph(text: str, *, role: str = "note") -> str:
+    return f"<div role='{role}' style='line-height:1.35'>{escape(text)}</div>"
 
 
 def _descendants(widget: Any) -> list[Any]:

@@ -44,6 +44,21 @@ def controls(heard: Heard) -> ConfigControls:
     return make_controls(heard=heard)
 
 
+@pytest.mark.parametrize(
+    ("config", "says"),
+    [
+        (OptimizationConfig(), "lone request waits the whole 100 ms"),
+        (OptimizationConfig(batching_strategy=BatchingStrategy.FIXED), "until 32 have come"),
+        (OptimizationConfig(batching_strategy=BatchingStrategy.ADAPTIVE), None),
+        (OptimizationConfig(max_batch_size=1), None),
+        (OptimizationConfig(batch_timeout_ms=0.0), None),
+    ],
+)
+def test_it_says_what_a_lone_request_pays(config: OptimizationConfig, says: str | None) -> None:
+    notes = make_controls(config).notes
+    assert (says in notes) if says else "lone request" not in notes and "have come" not in notes
+
+
 def test_settings_without_a_control_stay_as_they_were_given(heard: Heard) -> None:
     config = OptimizationConfig(max_queue_size=50, processor_timeout_ms=500.0)
     controls = make_controls(config, heard=heard)

@@ -36,7 +36,7 @@ def test_the_button_writes_the_config_in_each_format(
 def test_an_existing_file_is_kept_until_replacing_is_ticked(
     panel: ExportPanel, tmp_path: Path
 ) -> None:
-    path = tmp_path / "tuned_config.json"
+    path = tmp_path / "tuned.json"
     path.write_text("mine", encoding="utf-8")
     panel.button.click()
     assert panel.message.startswith("Not written: ")

@@ -10,6 +10,7 @@ from codomyrmex_lab.optimization.models import (
     BatchingStrategy,
     OptimizationConfig,
     QuantizationType,
+    QueueFullAction,
 )
 from codomyrmex_lab.tracing import Trace
 from tests.plots.traces import build_trace
@@ -22,7 +23,10 @@ def run_of(trace: Trace, number: int = 1) -> Run:
 def cells(html: str) -> list[list[str]]:
     rows = re.findall(r"<tr.*?</tr>", html, flags=re.DOTALL)
     return [
-        [re.sub(r"<.*?>", "", cell) for cell in re.findall(r"<t[hd].*?</t[hd]>", row)]
+        [
+            re.sub(r"<.*?>", "", cell).replace("&nbsp;", " ")
+            for cell in re.findall(r"<t[hd].*?</t[hd]>", row)
+        ]
         for row in rows
     ]
 
@@ -103,3 +107,8 @@ def test_a_message_is_one_line_of_bounded_length(length: int) -> None:
 )
 def test_only_settings_with_an_effect_are_described(config: OptimizationConfig, words: str) -> None:
     assert describe_config(config) == words
+
+
+def test_a_setting_without_a_control_is_described_where_it_is_not_the_default() -> None:
+    config = OptimizationConfig(max_queue_size=50, queue_full=QueueFullAction.REJECT)
+    assert describe_config(config).endswith(" · max_queue_size=50 · queue_full=REJECT")

@@ -44,14 +44,15 @@ def test_opening_measures_the_first_settings(open_dashboard: Open, workload: Wor
 
 def test_the_screen_shows_the_picture_and_the_numbers(open_dashboard: Open) -> None:
     dashboard = measured(open_dashboard())
-    picture = Image.open(BytesIO(dashboard.image.value))
-    assert picture.format == "PNG"
-    assert picture.width > 1000
+    for image in dashboard.figures.images.values():
+        picture = Image.open(BytesIO(image.value))
+        assert picture.format == "PNG"
+        assert picture.width > 700
     summary = dashboard.trace.summary()
     for number in (f"{summary.p50_ms:.3g}", f"{summary.cache_hit_rate:.1%}", "200"):
         assert number in dashboard.table.value
     assert "1× their own pace" in dashboard.load_line.value
-    assert describe_config(dashboard.config) in dashboard.table.value
+    assert describe_config(dashboard.config) in dashboard.table.value.replace("&nbsp;", " ")
 
 
 @pytest.mark.parametrize(
@@ -116,6 +117,21 @@ def test_a_movement_ends_the_measurement_before_it_at_once(open_dashboard: Open)
     assert [run.config.max_batch_size for run in dashboard.runs] == [4_000]
 
 
+def test_the_runs_are_a_frame_of_settings_and_figures(open_dashboard: Open) -> None:
+    dashboard = open_dashboard(max_requests=30)
+    assert measured(dashboard).frame()["n_requests"].to_dict() == {1: 30}
+    dashboard.controls.settings["max_batch_size"].value = 7
+    frame = measured(dashboard).frame()
+    assert frame.index.to_list() == [1, 2]
+    assert frame["max_batch_size"].to_list() == [32, 7]
+    assert frame["batching_strategy"].to_list() == ["DYNAMIC", "DYNAMIC"]
+    assert frame.loc[2, "p99_ms"] == dashboard.trace.summary().p99_ms
+
+
+def test_the_frame_is_empty_before_the_first_run(open_dashboard: Open) -> None:
+    assert open_dashboard(42).frame().empty
+
+
 def test_earlier_runs_are_kept_up_to_five_and_cleared(open_dashboard: Open) -> None:
     dashboard = measured(open_dashboard(max_requests=20))
     for _ in range(6):
@@ -123,11 +139,12 @@ def test_earlier_runs_are_kept_up_to_five_and_cleared(open_dashboard: Open) -> N
         measured(dashboard)
     assert [run.number for run in dashboard.runs] == [7, 6, 5, 4, 3, 2]
     assert dashboard.table.value.count("<tr") == 7
-    with_earlier = dashboard.image.value
+    distribution = dashboard.figures.images["latency_distribution"]
+    with_earlier = distribution.value
     dashboard.clear_button.click()
     assert [run.number for run in dashboard.runs] == [7]
     assert dashboard.table.value.count("<tr") == 2
-    assert dashboard.image.value != with_earlier
+    assert distribution.value != with_earlier
 
 
 def test_a_model_that_fails_on_some_inputs_is_counted(open_dashboard: Open) -> None:
@@ -227,7 +244,7 @@ def test_export_writes_the_settings_on_screen(
     dashboard.controls.settings["max_batch_size"].value = 24
     dashboard.export_panel.format.value = "yaml"
     dashboard.export_panel.button.click()
-    assert load_config(tmp_path / "tuned_config.yaml") == dashboard.config
+    assert load_config(tmp_path / "tuned.yaml") == dashboard.config
     assert dashboard.config.max_batch_size == 24
 
 
@@ -244,7 +261,7 @@ def test_close_stops_a_measurement_and_frees_everything() -> None:
     dashboard.close()
     assert set(threading.enumerate()) <= before
     assert dashboard.comm is None
-    assert dashboard.image.comm is None
+    assert all(image.comm is None for image in dashboard.figures.images.values())
     assert dashboard.wait(0)
     dashboard.close()
     dashboard.config = OptimizationConfig(max_batch_size=2)

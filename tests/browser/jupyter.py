@@ -1,0 +1,160 @@
+"""Starts JupyterLab as ``make lab`` does and drives it in a browser as a person would."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from queue import Empty, Queue
+
+from playwright.sync_api import Locator, Page, sync_playwright
+
+__all__ = [
+    "NOTEBOOK",
+    "WAIT_MS",
+    "copy_checkout",
+    "dashboard",
+    "find_chromium",
+    "open_page",
+    "run_all_cells",
+    "serve_lab",
+    "slider",
+]
+
+NOTEBOOK = "notebooks/01_quickstart.ipynb"
+WAIT_MS = 120_000  # a bound for a slow and noisy machine, never a delay
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+]
+_NOT_COPIED = (".git", ".venv", "__pycache__", ".ipynb_checkpoints", ".*_cache", ".hypothesis")
+
+
+def find_chromium() -> str | None:
+    """Return the path of the installed browser, or None."""
+    return shutil.which("chromium") or shutil.which("chromium-browser")
+
+
+def copy_checkout(repository: Path, target: Path) -> Path:
+    """Copy what is needed to run the lab, so that the committed notebook stays as it is."""
+    shutil.copytree(
+        repository,
+        target,
+        ignore=shutil.ignore_patterns(*_NOT_COPIED, "tuned.*"),
+        dirs_exist_ok=True,
+    )
+    (target / ".venv").symlink_to(repository / ".venv")
+    return target
+
+
+@contextmanager
+def serve_lab(checkout: Path) -> Iterator[str]:
+    """Run ``make lab`` in a checkout; give the address that it prints."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"DISPLAY", "WAYLAND_DISPLAY", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+        and not name.startswith(("JUPYTER", "JPY_", "COV_", "PYTEST_"))
+    }
+    environment |= {"IPYTHONDIR": str(checkout / ".ipython"), "HOME": str(checkout / ".home")}
+    process = subprocess.Popen(
+        ["make", "lab"],
+        cwd=checkout,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    )
+    lines: list[str] = []
+    found: Queue[str] = Queue()
+    reader = threading.Thread(target=_read, args=(process, lines, found), daemon=True)
+    reader.start()
+    address = ""
+    try:
+        with suppress(Empty):
+            address = found.get(timeout=WAIT_MS / 1e3)
+        assert address, "make lab printed no address:\n" + "".join(lines)
+        yield address
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        reader.join(5)
+
+
+def _read(process: subprocess.Popen[str], lines: list[str], found: Queue[str]) -> None:
+    """Drain the output; hand on the first address in it."""
+    assert process.stdout is not None
+    with process.stdout as output:
+        for line in output:
+            lines.append(line)
+            if match := re.search(r"http://127\.0\.0\.1:\d+/\S+token=\w+", line):
+                found.put(match[0])
+    found.put("")
+
+
+@contextmanager
+def open_page(
+    address: str, profile: Path, *, width: int = 1280, height: int = 720, scale: float = 1
+) -> Iterator[Page]:
+    """Open an address in a browser with an empty profile."""
+    with sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            profile,
+            executable_path=find_chromium(),
+            headless=True,
+            args=_FLAGS,
+            viewport={"width": width, "height": height},
+            device_scale_factor=scale,
+        )
+        context.set_default_timeout(WAIT_MS)
+        try:
+            page = context.pages[0]
+            page.goto(address)
+            yield page
+        finally:
+            context.close()
+
+
+def run_all_cells(page: Page) -> None:
+    """Choose Run All Cells in the menu and wait until the last cell has run."""
+    kernel = page.locator("#jp-main-statusbar").get_by_text(re.compile(r"ipykernel.*Idle"))
+    kernel.wait_for()
+    page.locator(".jp-CodeCell").first.wait_for()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    last = page.locator(".jp-CodeCell .jp-InputPrompt").last
+    last.filter(has_text="[*]").wait_for()
+    last.filter(has_text=re.compile(r"\[\d+\]")).wait_for()
+    kernel.wait_for()
+
+
+def dashboard(page: Page) -> Locator:
+    """Return the tuning dashboard, in view."""
+    output = page.locator(".jp-OutputArea-output").filter(has=page.get_by_text("Batch size"))
+    screen = output.locator(".jupyter-widgets").first
+    screen.scroll_into_view_if_needed()
+    return screen
+
+
+def slider(screen: Locator, label: str) -> Locator:
+    """Return the handle of the slider with a label."""
+    row = screen.locator(".widget-hslider, .widget-selectionslider, .widget-slider")
+    return row.filter(has_text=label).locator(".noUi-handle")

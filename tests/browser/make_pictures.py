@@ -1,0 +1,63 @@
+"""Run the quickstart, take the dashboard's picture, and store both: ``make pictures``."""
+
+from __future__ import annotations
+
+import tempfile
+from io import BytesIO
+from pathlib import Path
+
+from PIL import Image
+
+from tests.browser.jupyter import (
+    NOTEBOOK,
+    copy_checkout,
+    dashboard,
+    find_chromium,
+    open_page,
+    run_all_cells,
+    serve_lab,
+)
+from tests.notebooks.execution import execute, with_tuning_table, write
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PICTURE = REPOSITORY / "notebooks" / "pictures" / "dashboard.png"
+_COLOURS = 96
+
+
+def dashboard_png(repository: Path) -> bytes:
+    """Return a picture of the dashboard after the notebook has run in JupyterLab."""
+    with tempfile.TemporaryDirectory() as folder:
+        checkout = copy_checkout(repository, Path(folder) / "checkout")
+        with (
+            serve_lab(checkout) as address,
+            open_page(address, Path(folder) / "profile", width=1400, height=1400) as page,
+        ):
+            run_all_cells(page)
+            return _fewer_colours(dashboard(page).screenshot())
+
+
+def _fewer_colours(png: bytes) -> bytes:
+    buffer = BytesIO()
+    Image.open(BytesIO(png)).convert("RGB").quantize(_COLOURS).save(buffer, "png", optimize=True)
+    return buffer.getvalue()
+
+
+def main() -> None:
+    """Write the picture, the executed notebook with it, and its figures in the README."""
+    if find_chromium() is None:
+        raise SystemExit("No chromium found; install it, as with: apt-get install chromium")
+    picture = dashboard_png(REPOSITORY)
+    PICTURE.parent.mkdir(exist_ok=True)
+    PICTURE.write_bytes(picture)
+    path = REPOSITORY / NOTEBOOK
+    notebook = execute(path, picture)
+    write(notebook, path)
+    readme = REPOSITORY / "README.md"
+    readme.write_text(
+        with_tuning_table(readme.read_text(encoding="utf-8"), notebook), encoding="utf-8"
+    )
+    print(f"Wrote {PICTURE.relative_to(REPOSITORY)} ({len(picture):,} bytes) and {NOTEBOOK}")
+
+
+if __name__ == "__main__":
+    main()
