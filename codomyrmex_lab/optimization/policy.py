@@ -38,12 +38,14 @@ class Decision(NamedTuple):
     """How many requests leave now and why, or when to ask again.
 
     ``size`` is 0 when none leave; ``due_ns`` is then the tick at which one could without any
-    further arrival, ``FOREVER_NS`` if that never happens.
+    further arrival, ``FOREVER_NS`` if that never happens, and ``wanted`` the number of further
+    arrivals before which asking again is of no use.
     """
 
     size: int
     reason: CloseReason | None
     due_ns: int
+    wanted: int = 1
 
 
 class BatchPolicy(Protocol):
@@ -84,7 +86,7 @@ class FixedPolicy:
         """Let a full batch leave."""
         if n_waiting >= self._max_batch_size:
             return Decision(self._max_batch_size, CloseReason.FULL, now_ns)
-        return Decision(0, None, FOREVER_NS)
+        return Decision(0, None, FOREVER_NS, self._max_batch_size - n_waiting)
 
     def learn_arrival(self, arrival_ns: int) -> None:
         """Learn nothing."""
@@ -107,7 +109,7 @@ class DynamicPolicy(FixedPolicy):
         due_ns = oldest_ns + self._timeout_ns
         if now_ns >= due_ns:
             return Decision(n_waiting, CloseReason.TIMEOUT, now_ns)
-        return Decision(0, None, due_ns)
+        return Decision(0, None, due_ns, self._max_batch_size - n_waiting)
 
 
 class AdaptivePolicy:

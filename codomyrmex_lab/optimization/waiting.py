@@ -108,7 +108,7 @@ class WaitingLine:
             return Decision(size, CloseReason.FLUSH, now_ns)
         deadline_ns = self._next_deadline_ns()
         if deadline_ns < decision.due_ns:
-            return Decision(0, None, deadline_ns)
+            return Decision(0, None, deadline_ns, decision.wanted)
         return decision
 
     def take(self, size: int) -> list[PendingRequest]:
