@@ -18,7 +18,9 @@
     ├── ModelError            (ValueError)   a model file, or a payload, that cannot be used
     │   └── VariantError                     a quantized variant that is not available
     ├── TraceError            (ValueError)   records that do not form a trace
-    └── ConfigFileError       (ValueError)   a config file that cannot be read or written
+    ├── LoadGenError          (RuntimeError) MLPerf LoadGen is missing, or its run failed
+    ├── ConfigFileError       (ValueError)   a config file that cannot be read or written
+    └── LateDriverWarning     (UserWarning)  a load driver fell behind; warned of, not raised
 """
 
 __all__ = [
@@ -27,6 +29,8 @@ __all__ = [
     "DrainTimeoutError",
     "EngineError",
     "LabError",
+    "LateDriverWarning",
+    "LoadGenError",
     "ModelError",
     "NotRunningError",
     "OutputCountError",
@@ -106,5 +110,16 @@ class TraceError(LabError, ValueError):
     """Records do not form a trace, or a trace lacks what was asked of it."""
 
 
+class LoadGenError(LabError, RuntimeError):
+    """MLPerf LoadGen is not installed, is busy, or ended without a result."""
+
+
 class ConfigFileError(LabError, ValueError):
     """A config file cannot be read or written."""
+
+
+class LateDriverWarning(LabError, UserWarning):
+    """A load driver fell behind its own schedule by more than is negligible.
+
+    It is warned of, never raised, unless a warning filter makes warnings errors.
+    """

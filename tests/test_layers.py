@@ -8,7 +8,7 @@ import pytest
 
 # Earlier rows are lower; a package imports its own row and lower ones only.
 LAYERS = [
-    ["errors", "logging_monitoring", "optimization"],
+    ["cache_folder", "errors", "logging_monitoring", "optimization"],
     ["tracing"],
     ["workloads", "runtimes"],
     ["simulation", "tuning"],
@@ -18,7 +18,8 @@ LAYERS = [
 LIBRARIES = [
     set(),
     {"numpy", "pandas", "pyarrow"},
-    {"onnx", "onnxruntime", "onnx_ir", "google", "tqdm"},  # google.protobuf, the form of ONNX files
+    # google.protobuf is the form of ONNX files
+    {"onnx", "onnxruntime", "onnx_ir", "google", "pooch", "tqdm"},
     {"numba", "optuna", "joblib"},
     {"tomli_w", "yaml"},
     {"matplotlib", "ipywidgets", "IPython"},

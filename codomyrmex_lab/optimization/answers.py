@@ -94,7 +94,7 @@ class Answers:
         make_result, error, outputs = self._make_result, batch.error, batch.outputs
         end_ns = batch.end_ns
         for index, request in enumerate(batch.requests):
-            if request.followers is not None:
+            if request.joined:
                 self._deliver_joined(request, index, batch)
                 if request.cancelled():
                     continue  # was computed for those who joined it

@@ -72,7 +72,7 @@ class Batch:
     @property
     def everyone(self) -> list[PendingRequest]:
         """The requests and all that joined them."""
-        if all(request.followers is None for request in self.requests):
+        if not any(request.joined for request in self.requests):
             return self.requests
         return [request for leader in self.requests for request in leader.everyone]
 

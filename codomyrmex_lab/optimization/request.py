@@ -57,7 +57,8 @@ class PendingRequest(AnswerFuture[Any]):
     # What few requests ever set is not worth storing for each.
     bucket: Hashable = None
     cache_epoch = 0
-    followers: list[PendingRequest] | None = None
+    joined: Sequence[PendingRequest] = ()
+    """Identical requests that share this one's computation."""
     placed = False
 
     def __init__(
@@ -89,17 +90,13 @@ class PendingRequest(AnswerFuture[Any]):
 
     def join(self, other: PendingRequest) -> None:
         """Let an identical request share the computation, for as long as either wants it."""
-        if self.followers is None:
-            self.followers = []
-        self.followers.append(other)
+        if isinstance(self.joined, list):
+            self.joined.append(other)
+        else:
+            self.joined = [other]
         self.expires_ns = max(self.expires_ns, other.deadline_ns)
-
-    @property
-    def joined(self) -> Sequence[PendingRequest]:
-        """Identical requests that share this one's computation."""
-        return self.followers or ()
 
     @property
     def everyone(self) -> tuple[PendingRequest, ...]:
         """The request and all that joined it."""
-        return (self,) if self.followers is None else (self, *self.followers)
+        return (self, *self.joined)

@@ -1,4 +1,4 @@
-"""Figures of traces: numbers first, then the picture; no global setting is touched."""
+"""Figures of traces and workloads: numbers first, then the picture; no global setting changes."""
 
 from codomyrmex_lab.plots.batch_sizes import BatchSizes, batch_sizes, plot_batch_sizes
 from codomyrmex_lab.plots.latency_distribution import (
@@ -17,6 +17,7 @@ from codomyrmex_lab.plots.over_time import (
 from codomyrmex_lab.plots.overview import plot_overview
 from codomyrmex_lab.plots.scope import Scope, scope_of
 from codomyrmex_lab.plots.style import NotebookFigure
+from codomyrmex_lab.plots.workload import WorkloadPatterns, plot_workload, workload_patterns
 
 __all__ = [
     "BatchSizes",
@@ -25,6 +26,7 @@ __all__ = [
     "NotebookFigure",
     "Scope",
     "TraceOverTime",
+    "WorkloadPatterns",
     "batch_sizes",
     "latency_distribution",
     "marked_percentile",
@@ -33,6 +35,8 @@ __all__ = [
     "plot_latency_distribution",
     "plot_latency_over_time",
     "plot_overview",
+    "plot_workload",
     "scope_of",
     "trace_over_time",
+    "workload_patterns",
 ]

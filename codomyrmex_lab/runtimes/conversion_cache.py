@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from codomyrmex_lab.cache_folder import CACHE_VARIABLE, default_cache_dir
 from codomyrmex_lab.errors import VariantError
 
 __all__ = ["ConversionCache", "default_cache_dir"]
-
-CACHE_VARIABLE = "CODOMYRMEX_LAB_CACHE"
-_NAME = "codomyrmex_lab"
-
-
-def default_cache_dir() -> Path:
-    """Return ``CODOMYRMEX_LAB_CACHE``, or else this user's cache folder on this platform."""
-    if chosen := os.environ.get(CACHE_VARIABLE):
-        return Path(chosen)
-    if sys.platform == "win32":
-        local = os.environ.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / _NAME / "Cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / _NAME
-    xdg = os.environ.get("XDG_CACHE_HOME")
-    return (Path(xdg) if xdg else Path.home() / ".cache") / _NAME
 
 
 class ConversionCache:

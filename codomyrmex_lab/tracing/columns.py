@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Self
 
@@ -12,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from codomyrmex_lab.errors import TraceError
 from codomyrmex_lab.optimization.models import CloseReason
 
-__all__ = ["MISSING_TICK", "NONE", "REASONS", "BatchColumns", "RequestColumns"]
+__all__ = ["MISSING_TICK", "NONE", "REASONS", "BatchColumns", "Records", "RequestColumns"]
 
 MISSING_TICK = int(np.iinfo(np.int64).min)
 """A time that does not exist; the value that NumPy reads as not-a-time."""
@@ -49,6 +48,8 @@ class RequestColumns:
         Row of the batch in :class:`BatchColumns`, or ``NONE``.
     error : int32, shape (n_requests,)
         Index into the trace's error messages, or ``NONE``.
+    payload : object, shape (n_requests,), or None
+        Text of the input, or None, of each request; None where payloads were not recorded.
     """
 
     arrival_ns: NDArray[np.int64]
@@ -62,6 +63,7 @@ class RequestColumns:
     joined: NDArray[np.bool_]
     batch: NDArray[np.int32]
     error: NDArray[np.int32]
+    payload: NDArray[np.object_] | None = None
 
     @classmethod
     def of(
@@ -78,6 +80,7 @@ class RequestColumns:
         joined: ArrayLike = False,
         batch: ArrayLike = NONE,
         error: ArrayLike = NONE,
+        payload: ArrayLike | None = None,
     ) -> Self:
         """Make columns from arrays of one length; a single value stands for all requests.
 
@@ -101,16 +104,7 @@ class RequestColumns:
             joined=_column("joined", joined, n, np.bool_),
             batch=_column("batch", batch, n, np.int32),
             error=_column("error", error, n, np.int32),
-        )
-
-    @classmethod
-    def concatenate(cls, parts: Sequence[Self]) -> Self:
-        """Join the columns of several parts, one after the other."""
-        return cls(
-            **{
-                field.name: np.concatenate([getattr(part, field.name) for part in parts])
-                for field in fields(cls)
-            }
+            payload=None if payload is None else _column("payload", payload, n, np.object_),
         )
 
     def __len__(self) -> int:
@@ -118,7 +112,8 @@ class RequestColumns:
 
     def take(self, rows: NDArray[Any]) -> Self:
         """Return the columns at some rows, given by a boolean mask or by their positions."""
-        return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+        names = [field.name for field in fields(self) if getattr(self, field.name) is not None]
+        return type(self)(**{name: getattr(self, name)[rows] for name in names})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -185,6 +180,25 @@ class BatchColumns:
     def take(self, rows: NDArray[Any]) -> Self:
         """Return the columns at some rows, given by a boolean mask or by their positions."""
         return type(self)(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Records:
+    """Everything that a trace is made of.
+
+    Parameters
+    ----------
+    requests : RequestColumns
+        In any order.
+    batches : BatchColumns
+        The rows that ``requests.batch`` refers to.
+    errors : tuple of str
+        The messages that the ``error`` columns refer to.
+    """
+
+    requests: RequestColumns
+    batches: BatchColumns
+    errors: tuple[str, ...] = ()
 
 
 def _column(name: str, values: ArrayLike, n: int, dtype: type[Any]) -> NDArray[Any]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -17,12 +18,33 @@ from codomyrmex_lab.tracing.columns import (
     NONE,
     REASONS,
     BatchColumns,
+    Records,
     RequestColumns,
 )
 from codomyrmex_lab.tracing.over_time import figures_over_time
+from codomyrmex_lab.tracing.parquet import TraceFiles, write_records
 from codomyrmex_lab.tracing.summary import TraceSummary, summarize
 
 __all__ = ["Trace"]
+
+_SOURCES = {
+    "id": ("id",),
+    "arrival": (),
+    "priority": ("priority",),
+    "key": ("key",),
+    "payload": ("payload",),
+    "start": ("start_ns",),
+    "end": ("end_ns",),
+    "latency_ms": ("end_ns",),
+    "queue_ms": ("start_ns",),
+    "service_ms": ("start_ns", "end_ns"),
+    "from_cache": ("from_cache",),
+    "joined": ("joined",),
+    "batch_size": ("batch_id", "batch_size"),
+    "batch_id": ("batch_id",),
+    "error": ("error",),
+}
+"""What a file must give, besides the arrival, for each column of the frame."""
 
 
 class Trace:
@@ -56,15 +78,78 @@ class Trace:
         errors: Sequence[str] = (),
         metadata: Mapping[str, Any] | None = None,
     ) -> None:
-        _check_references("batch", requests.batch, len(batches))
-        _check_references("error", requests.error, len(errors))
-        _check_references("error", batches.error, len(errors))
-        if (np.diff(requests.arrival_ns) < 0).any():
-            requests = requests.take(np.argsort(requests.arrival_ns, kind="stable"))
-        self._requests = requests
-        self._batches = batches
-        self._errors = tuple(errors)
         self.metadata: dict[str, Any] = dict(metadata or {})
+        self._stored: _Stored | None = None
+        self._records = _in_order(Records(requests, batches, tuple(errors)))
+
+    @classmethod
+    def open(
+        cls, path: str | Path, *, since_s: float | None = None, until_s: float | None = None
+    ) -> Self:
+        """Return a trace that was saved, or that a recorder wrote to a folder.
+
+        Only its headers are read now: requests when they are first needed, and
+        ``frame(columns=...)`` reads no more than these columns need.
+
+        Parameters
+        ----------
+        path : path
+            A file, or a folder of chunks; of a run that was killed, the chunks that it wrote.
+        since_s, until_s : float or None
+            Only requests that arrived at or after the one and before the other, in s since the
+            first arrival of the whole trace; files without any are not read.
+
+        Raises
+        ------
+        TraceError
+            It is no trace, a damaged one, or one of a newer form.
+        """
+        files = TraceFiles(Path(path))
+        origin_ns = files.origin_ns
+        trace = cls.__new__(cls)
+        trace.metadata = files.metadata
+        trace._stored = _Stored(files, _tick(origin_ns, since_s), _tick(origin_ns, until_s))
+        return trace
+
+    def save(self, path: str | Path) -> Path:
+        """Write the trace to a Parquet file, with its metadata, this machine and the versions.
+
+        Where the trace came from a file, machine and versions stay those of the recording.
+        Batches that answered no request of the trace are not kept.
+
+        Returns
+        -------
+        Path
+            The file.
+
+        Raises
+        ------
+        TraceError
+            The file cannot be written.
+        """
+        path = Path(path)
+        try:
+            write_records(path, self._records, self.metadata)
+        except OSError as error:
+            raise TraceError(f"{path} cannot be written: {error.strerror or error}.") from error
+        return path
+
+    @cached_property
+    def _records(self) -> Records:
+        assert self._stored is not None  # a trace that was not opened has its records
+        return _in_order(self._stored.read())
+
+    @property
+    def _requests(self) -> RequestColumns:
+        return self._records.requests
+
+    @property
+    def _batches(self) -> BatchColumns:
+        return self._records.batches
+
+    @property
+    def _errors(self) -> tuple[str, ...]:
+        return self._records.errors
 
     @property
     def origin_ns(self) -> int:
@@ -72,6 +157,8 @@ class Trace:
         return int(self._requests.arrival_ns[0]) if len(self) else 0
 
     def __len__(self) -> int:
+        if self._stored is not None and self._stored.is_whole:
+            return self._stored.files.n_requests
         return len(self._requests)
 
     def __repr__(self) -> str:
@@ -88,10 +175,10 @@ class Trace:
 
         Columns: ``id`` int64; ``arrival``, when it was due; ``priority`` int32; ``key`` Int64, a
         hash of the cache key, equal for equal inputs of one process, missing where the cache was
-        not asked.
+        not asked. ``payload``, a string, only where payloads were recorded.
         """
         columns = self._requests
-        return pd.DataFrame(
+        frame = pd.DataFrame(
             {
                 "id": columns.id,
                 "arrival": self._since_origin(columns.arrival_ns),
@@ -99,6 +186,9 @@ class Trace:
                 "key": pd.arrays.IntegerArray(columns.key, ~columns.has_key),
             }
         )
+        if columns.payload is not None:
+            frame["payload"] = pd.array(columns.payload, dtype="string")
+        return frame
 
     @cached_property
     def results(self) -> pd.DataFrame:
@@ -152,9 +242,32 @@ class Trace:
             }
         )
 
-    def frame(self) -> pd.DataFrame:
-        """Return requests and results side by side, one row per request."""
-        return pd.concat([self.requests, self.results.drop(columns="id")], axis="columns")
+    def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return requests and results side by side, one row per request.
+
+        Parameters
+        ----------
+        columns : sequence of str or None
+            Which columns, in this order; all if None.
+
+        Raises
+        ------
+        TraceError
+            There is no such column.
+        """
+        if columns is None:
+            return pd.concat([self.requests, self.results.drop(columns="id")], axis="columns")
+        known = [*_SOURCES] if self._stored is not None else [*self.frame().columns]
+        unknown = [name for name in columns if name not in known]
+        if unknown:
+            raise TraceError(
+                f"The trace has no column {unknown[0]!r}; expected some of {', '.join(known)}."
+            )
+        if self._stored is None or "_records" in self.__dict__:
+            return self.frame()[list(columns)]
+        needed = {"arrival_ns", *(source for name in columns for source in _SOURCES[name])}
+        part = self._stored.read(needed)
+        return Trace(part.requests, part.batches, errors=part.errors).frame()[list(columns)]
 
     def summary(self) -> TraceSummary:
         """Return throughput, hit rate, batch size and latency percentiles with intervals."""
@@ -210,6 +323,36 @@ class Trace:
     def _messages(self, codes: NDArray[np.int32]) -> pd.api.extensions.ExtensionArray:
         texts = np.array([*self._errors, pd.NA], dtype=object)
         return pd.array(texts[codes], dtype="string")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """What to read of a trace on disk."""
+
+    files: TraceFiles
+    since_ns: int | None
+    until_ns: int | None
+
+    @property
+    def is_whole(self) -> bool:
+        return self.since_ns is None and self.until_ns is None
+
+    def read(self, columns: Collection[str] | None = None) -> Records:
+        return self.files.read(columns, self.since_ns, self.until_ns)
+
+
+def _tick(origin_ns: int, seconds: float | None) -> int | None:
+    return None if seconds is None else origin_ns + round(seconds * 1e9)
+
+
+def _in_order(records: Records) -> Records:
+    requests, batches, n_errors = records.requests, records.batches, len(records.errors)
+    _check_references("batch", requests.batch, len(batches))
+    _check_references("error", requests.error, n_errors)
+    _check_references("error", batches.error, n_errors)
+    if (np.diff(requests.arrival_ns) < 0).any():
+        requests = requests.take(np.argsort(requests.arrival_ns, kind="stable"))
+    return replace(records, requests=requests)
 
 
 def _check_references(name: str, rows: NDArray[np.int32], n: int) -> None:

@@ -1,74 +1,110 @@
-"""When requests arrive: generated times, and the check that all arrival times must pass."""
+"""When requests arrive: processes with a constant mean rate.
+
+Those whose rate changes over time are in :mod:`codomyrmex_lab.workloads.varying_arrivals`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from codomyrmex_lab.errors import WorkloadError
 from codomyrmex_lab.workloads.ranges import check_number
 
-__all__ = ["check_arrivals", "poisson_arrivals"]
+__all__ = ["ArrivalProcess", "Constant", "Gamma", "Poisson"]
 
 
-def poisson_arrivals(
-    rate_rps: float, n_requests: int, rng: np.random.Generator
-) -> NDArray[np.float64]:
-    """Return the arrival times of a Poisson process that begins with its first request.
+class ArrivalProcess(Protocol):
+    """Draws the arrival time of each request."""
+
+    def sample(self, n_requests: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return ``n_requests`` arrival times in s, sorted; the first is 0."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """Equal gaps: the load of a metronome.
 
     Parameters
     ----------
     rate_rps : float
-        Mean rate, in requests per s, above 0.
-    n_requests : int
-        At least 1.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    float64, shape (n_requests,)
-        In s, from 0, sorted.
+        Requests per s, above 0.
 
     Raises
     ------
     SettingError
         The rate is not a finite number above 0.
     """
-    check_number("rate_rps", rate_rps, above_zero=True)
-    gaps_s = rng.exponential(1 / rate_rps, n_requests)
-    gaps_s[0] = 0.0
-    return np.cumsum(gaps_s)
+
+    rate_rps: float
+
+    def __post_init__(self) -> None:
+        check_number("rate_rps", self.rate_rps, above_zero=True)
+
+    def sample(self, n_requests: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the times; ``rng`` is not used."""
+        return np.arange(n_requests, dtype=np.float64) / self.rate_rps
 
 
-def check_arrivals(
-    arrival_s: NDArray[np.float64], place: Callable[[int], str], shown: Callable[[int], str]
-) -> None:
-    """Raise ``WorkloadError`` unless arrival times are finite, sorted and not negative.
+@dataclass(frozen=True, slots=True)
+class Poisson:
+    """Independent, exponential gaps: many users who know nothing of each other.
 
     Parameters
     ----------
-    arrival_s : float64, shape (n_requests,)
-        In s.
-    place : callable
-        Says where the time at a position was read.
-    shown : callable
-        Says how the time at a position was written.
+    rate_rps : float
+        Mean rate, in requests per s, above 0.
+
+    Raises
+    ------
+    SettingError
+        The rate is not a finite number above 0.
     """
-    finite = np.isfinite(arrival_s)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        raise WorkloadError(
-            f"{place(row)}: arrival is {shown(row)}; expected a finite number of seconds."
-        )
-    backwards = np.flatnonzero(arrival_s[1:] < arrival_s[:-1])
-    if len(backwards):
-        row = int(backwards[0]) + 1
-        raise WorkloadError(
-            f"{place(row)}: arrival {shown(row)} comes before the previous one, "
-            f"{shown(row - 1)}; sort the rows by arrival."
-        )
-    if len(arrival_s) and arrival_s[0] < 0:
-        raise WorkloadError(f"{place(0)}: arrival {shown(0)} is negative; expected at least 0.")
+
+    rate_rps: float
+
+    def __post_init__(self) -> None:
+        check_number("rate_rps", self.rate_rps, above_zero=True)
+
+    def sample(self, n_requests: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the times of the process as seen from one of its requests."""
+        return _times(rng.exponential(1 / self.rate_rps, n_requests))
+
+
+@dataclass(frozen=True, slots=True)
+class Gamma:
+    """Independent gaps from a gamma distribution with a chosen coefficient of variation.
+
+    Parameters
+    ----------
+    rate_rps : float
+        Mean rate, in requests per s, above 0.
+    cv : float
+        Standard deviation over mean of the gaps, above 0: below 1 steadier than Poisson, 1 equal
+        to it, above 1 in bursts.
+
+    Raises
+    ------
+    SettingError
+        A parameter is not a finite number above 0.
+    """
+
+    rate_rps: float
+    cv: float
+
+    def __post_init__(self) -> None:
+        check_number("rate_rps", self.rate_rps, above_zero=True)
+        check_number("cv", self.cv, above_zero=True)
+
+    def sample(self, n_requests: int, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Return the times of the process as seen from one of its requests."""
+        variance = self.cv**2
+        return _times(rng.gamma(1 / variance, variance / self.rate_rps, n_requests))
+
+
+def _times(gaps_s: NDArray[np.float64]) -> NDArray[np.float64]:
+    gaps_s[0] = 0.0
+    return np.cumsum(gaps_s)

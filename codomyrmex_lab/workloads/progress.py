@@ -24,13 +24,17 @@ class Progress:
     shown : bool or callable
         True for a bar in the notebook or the terminal, False for nothing, or a function that is
         called with the numbers done and in total.
-    total : int
-        Number of requests.
+    total : int or None
+        Number of requests; where it is not known beforehand the number done stands for it.
+    title : str
+        Shown before the bar.
     """
 
-    def __init__(self, shown: bool | ProgressFunction, total: int) -> None:
+    def __init__(
+        self, shown: bool | ProgressFunction, total: int | None, title: str = "Replay"
+    ) -> None:
         self._total = total
-        self._bar = tqdm(total=total, unit="request", desc="Replay") if shown is True else None
+        self._bar = tqdm(total=total, unit="request", desc=title) if shown is True else None
         self._tell = shown if callable(shown) else None
         self._due_ns = 0
 
@@ -50,4 +54,4 @@ class Progress:
         if self._bar is not None:
             self._bar.update(n_done - self._bar.n)
         if self._tell is not None:
-            self._tell(n_done, self._total)
+            self._tell(n_done, n_done if self._total is None else self._total)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pyarrow as pa
 from codomyrmex_lab.errors import WorkloadError
 from codomyrmex_lab.workloads.table import RequestTable
 
-__all__ = ["read_csv", "read_frame", "read_jsonl", "read_parquet"]
+__all__ = ["numbered_lines", "read_csv", "read_frame", "read_jsonl", "read_parquet"]
 
 
 def read_csv(path: str | Path) -> RequestTable:
@@ -53,18 +54,30 @@ def read_jsonl(path: str | Path) -> RequestTable:
     WorkloadError
         The file cannot be read, or a line does not hold an object.
     """
-    file = _existing(path, "JSONL")
     records: list[dict[str, Any]] = []
     lines: list[int] = []
+    for number, line in numbered_lines(path, "JSONL"):
+        records.append(_json_object(line, f"{path}, line {number}"))
+        lines.append(number)
+    return RequestTable(pd.DataFrame(records), str(path), lambda row: f"line {lines[row]}")
+
+
+def numbered_lines(path: str | Path, kind: str) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a UTF-8 file that are not blank, with their numbers from 1.
+
+    Raises
+    ------
+    WorkloadError
+        The file cannot be read.
+    """
+    file = _existing(path, kind)
     try:
         with file.open(encoding="utf-8-sig") as stream:
             for number, line in enumerate(stream, start=1):
                 if line.strip():
-                    records.append(_json_object(line, f"{path}, line {number}"))
-                    lines.append(number)
+                    yield number, line
     except (UnicodeDecodeError, OSError) as error:
-        raise WorkloadError(f"{path} cannot be read as JSONL: {_one_line(error)}") from error
-    return RequestTable(pd.DataFrame(records), str(path), lambda row: f"line {lines[row]}")
+        raise WorkloadError(f"{path} cannot be read as {kind}: {_one_line(error)}") from error
 
 
 def read_parquet(path: str | Path) -> RequestTable:

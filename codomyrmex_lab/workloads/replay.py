@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
-import math
+import itertools
 import threading
 import time
-from array import array
+from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from codomyrmex_lab.errors import NotRunningError
+from codomyrmex_lab.errors import NotRunningError, QueueFullError, SettingError
 from codomyrmex_lab.optimization.models import InferenceResult
 from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
-from codomyrmex_lab.tracing import Trace, TraceRecorder
-from codomyrmex_lab.workloads.progress import Progress, ProgressFunction
+from codomyrmex_lab.tracing import Trace
+from codomyrmex_lab.workloads.confidence import Confidence
+from codomyrmex_lab.workloads.driver_run import LONGEST_WAIT_S, DriverRun
+from codomyrmex_lab.workloads.measuring_window import MeasuringWindow
+from codomyrmex_lab.workloads.progress import ProgressFunction
 from codomyrmex_lab.workloads.ranges import check_number
 from codomyrmex_lab.workloads.workload import Workload
 
 __all__ = ["replay"]
-
-_FINE_S = 0.002
-_LONGEST_WAIT_S = 0.1
 
 
 def replay(
@@ -35,6 +34,8 @@ def replay(
     *,
     progress: bool | ProgressFunction = True,
     stop: threading.Event | None = None,
+    until: Confidence | None = None,
+    window: MeasuringWindow | None = None,
 ) -> Trace:
     """Submit every request of a workload when it is due, and never wait for an answer to do so.
 
@@ -54,18 +55,30 @@ def replay(
         a few times per second.
     stop : threading.Event or None
         Once set, nothing more is submitted; what was submitted is still answered.
+    until : Confidence or None
+        Go on until this confidence is reached: end the workload early, or repeat it, each time
+        one mean gap after its last request.
+    window : MeasuringWindow or None
+        Leaves warm-up and cool-down out of the trace.
 
     Returns
     -------
     Trace
-        Of this replay's requests only. A request that the model failed is in it with its error.
-        Its metadata hold ``speed``, ``config``, ``workload``, ``n_submitted``, ``cancelled``
-        and ``lateness_ms``, the time from due to submitted of the driver itself.
+        Of this replay's requests only. A request that the model failed, or that a full queue
+        turned away, is in it with its error. Its metadata hold ``speed``, ``config``,
+        ``workload``, ``n_submitted``, ``cancelled`` and ``lateness_ms``, the time from due to
+        submitted of the driver itself; and, where asked for, ``until`` and ``measuring_window``.
+
+    Warns
+    -----
+    LateDriverWarning
+        The driver's 99th percentile of lateness is above 1 ms and a tenth of the median latency.
 
     Raises
     ------
     SettingError
-        ``speed`` is not a finite number above 0.
+        ``speed`` is not a finite number above 0, or a workload that takes no time is to be
+        repeated.
     NotRunningError
         The engine is not started, or was stopped meanwhile.
     UnkeyableInputError
@@ -73,131 +86,85 @@ def replay(
         after the requests before it were answered, and names the request in a note.
     """
     check_number("speed", speed, above_zero=True)
-    if not engine.is_running:
-        raise NotRunningError(
-            "The engine is not running; call start(), or use `with engine:`, before replaying."
+    if until is not None and workload.duration_s == 0:
+        raise SettingError(
+            "until repeats the workload, but all its requests are due at once; give a workload "
+            "that takes some time, or use run_max_throughput."
         )
-    recorder = TraceRecorder()
-    engine.attach(recorder)
-    try:
-        with Progress(progress, len(workload)) as shown:
-            driver = _Driver(engine, workload, speed, stop or threading.Event(), shown)
-            try:
-                driver.submit_all()
-            except Exception as error:
-                driver.await_answers()
-                error.add_note(
-                    f"The replay ended at request {driver.n_submitted} (counting from 0) of "
-                    f"{len(workload)}; those before it are answered."
-                )
-                raise
+    n_requests = len(workload) if until is None else None
+    with DriverRun(
+        engine,
+        workload,
+        "open loop",
+        n_requests=n_requests,
+        progress=progress,
+        stop=stop,
+        until=until,
+        window=window,
+    ) as run:
+        driver = _OpenLoop(run, workload, speed, repeated=until is not None)
+        try:
+            driver.submit_all()
+        except Exception as error:
             driver.await_answers()
-    finally:
-        engine.detach(recorder)
-    trace = recorder.trace(
-        {
-            "driver": "open loop",
-            "speed": speed,
-            "config": engine.config,
-            "workload": workload.describe()["value"].to_dict(),
-            "n_submitted": driver.n_submitted,
-            "cancelled": driver.n_submitted < len(workload),
-            "lateness_ms": driver.lateness_ms(),
-        }
-    )
-    return driver.own_part_of(trace)
+            error.add_note(
+                f"The replay ended at request {run.n_sent} (counting from 0) of "
+                f"{n_requests or 'a repeated workload'}; those before it are answered."
+            )
+            raise
+        driver.await_answers()
+    cancelled = run.stopped if n_requests is None else run.n_sent < n_requests
+    return run.trace(cancelled=cancelled, metadata={"speed": speed})
 
 
-class _Driver:
-    """One run through a workload."""
+class _OpenLoop:
+    """One run through a workload, or through endless repetitions of it."""
 
-    def __init__(
-        self,
-        engine: InferenceOptimizer,
-        workload: Workload,
-        speed: float,
-        stop: threading.Event,
-        progress: Progress,
-    ) -> None:
-        self._engine = engine
+    def __init__(self, run: DriverRun, workload: Workload, speed: float, *, repeated: bool) -> None:
+        self._run = run
         self._workload = workload
         self._speed = speed
-        self._stop = stop
-        self._progress = progress
-        self._lateness_ns = array("q")
-        # Appended to by the engine's threads, each by one atomic operation.
-        self._answered_ids: list[Any] = []
-        self._failed_due_ns: list[int] = []
+        self._repeated = repeated
         self._all_submitted = False
         self._all_answered = threading.Event()
 
-    @property
-    def n_submitted(self) -> int:
-        return len(self._lateness_ns)
-
-    @property
-    def n_answered(self) -> int:
-        return len(self._answered_ids) + len(self._failed_due_ns)
-
     def submit_all(self) -> None:
-        workload, submit, lateness_ns = self._workload, self._engine.submit, self._lateness_ns
-        due_ns = np.rint(workload.arrival_s * (1e9 / self._speed)).astype(np.int64)
-        due_ns += time.perf_counter_ns()
-        for due, payload, priority in zip(
-            due_ns.tolist(), workload.payloads, workload.priorities.tolist(), strict=True
-        ):
-            if not self._wait_until(due):
+        run, submit, late_ns = self._run, self._run.engine.submit, self._run.late_ns
+        for due, payload, priority in self._requests():
+            if not run.wait_until(due, meanwhile=run.show_progress):
                 return
-            late_ns = time.perf_counter_ns() - due
-            future = submit(payload, priority=priority, arrival_ns=due)
-            lateness_ns.append(late_ns)
+            lateness_ns = time.perf_counter_ns() - due
+            try:
+                future = submit(payload, priority=priority, arrival_ns=due)
+            except QueueFullError:  # the engine's answer to this request, as good as any other
+                run.own.note_failure(due)
+                late_ns.append(lateness_ns)
+                continue
+            late_ns.append(lateness_ns)
             future.add_done_callback(partial(self._note_answer, due))
 
     def await_answers(self) -> None:
+        run = self._run
         with suppress(NotRunningError):  # a stopped engine has answered, or failed, every request
-            self._engine.flush()
+            run.engine.flush()
         self._all_submitted = True
-        while self.n_answered < self.n_submitted:
-            self._all_answered.wait(_LONGEST_WAIT_S)
-            self._progress.update(self.n_answered)
-        self._progress.update(self.n_answered, now=True)
+        while len(run.own) < run.n_sent:
+            self._all_answered.wait(LONGEST_WAIT_S)
+            run.show_progress()
+        run.show_progress(now=True)
 
-    def lateness_ms(self) -> dict[str, float]:
-        late_ms = np.frombuffer(self._lateness_ns, dtype=np.int64) / 1e6
-        if not len(late_ms):
-            return {"p50": math.nan, "p99": math.nan, "max": math.nan}
-        p50, p99, longest = np.percentile(late_ms, [50, 99, 100]).tolist()
-        return {"p50": p50, "p99": p99, "max": longest}
-
-    def own_part_of(self, trace: Trace) -> Trace:
-        """Return the trace without requests that others submitted to the engine meanwhile."""
-        if len(trace) == self.n_submitted:
-            return trace
-        own: NDArray[np.bool_] = np.isin(trace.requests["id"], self._answered_ids)
-        if self._failed_due_ns:
-            # an exception does not tell its request's id, the due tick does
-            arrival_ns = trace.requests["arrival"].to_numpy().astype(np.int64) + trace.origin_ns
-            failed = trace.results["error"].notna().to_numpy(dtype=np.bool_)
-            own |= failed & np.isin(arrival_ns, self._failed_due_ns)
-        return trace.select(own)
-
-    def _wait_until(self, due_ns: int) -> bool:
-        """Wait until a tick; return False, at once, when the replay is to stop."""
-        while not self._stop.is_set():
-            self._progress.update(self.n_answered)
-            left_s = (due_ns - time.perf_counter_ns()) / 1e9
-            if left_s <= 0:
-                return True
-            if left_s > _FINE_S:
-                self._stop.wait(min(left_s - _FINE_S, _LONGEST_WAIT_S))
-            else:
-                time.sleep(left_s)
-        return False
+    def _requests(self) -> Iterator[tuple[int, Any, int]]:
+        """Due ticks, payloads and priorities."""
+        workload = self._workload
+        since_ns = np.rint(workload.arrival_s * (1e9 / self._speed)).astype(np.int64)
+        priorities = workload.priorities.tolist()
+        pass_ns = int(since_ns[-1] + since_ns[-1] // max(len(workload) - 1, 1))
+        begin_ns = time.perf_counter_ns()
+        for i in itertools.count() if self._repeated else range(1):
+            due_ns = since_ns + (begin_ns + i * pass_ns)
+            yield from zip(due_ns.tolist(), workload.payloads, priorities, strict=True)
 
     def _note_answer(self, due_ns: int, future: Future[InferenceResult[Any]]) -> None:
-        if not future.cancelled() and future.exception() is None:
-            self._answered_ids.append(future.result().request_id)
-        else:
-            self._failed_due_ns.append(due_ns)
-        if self._all_submitted and self.n_answered >= self.n_submitted:
+        self._run.own.note(due_ns, future)
+        if self._all_submitted and len(self._run.own) >= self._run.n_sent:
             self._all_answered.set()

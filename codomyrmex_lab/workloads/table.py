@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,40 @@ from numpy.typing import NDArray
 
 from codomyrmex_lab.errors import WorkloadError
 from codomyrmex_lab.optimization.keys import exact_key
-from codomyrmex_lab.workloads.arrivals import check_arrivals
+from codomyrmex_lab.workloads.arrival_check import check_arrivals
 
-__all__ = ["RequestTable"]
+__all__ = ["Columns", "RequestTable"]
 
 _NESTED = (dict, list, set, np.ndarray)
 _INT32 = np.iinfo(np.int32)
+_PER_SECOND = {"s": 1, "ms": 1000}
+_WORDS = {"s": "seconds", "ms": "milliseconds"}
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column of a table is which.
+
+    Parameters
+    ----------
+    arrival : str
+        Arrival times: numbers, or timestamps.
+    key, payload, priority : str or None
+        As for :meth:`Workload.from_csv`.
+    arrival_unit : {"s", "ms"}
+        What the numbers among arrival times count.
+    """
+
+    arrival: str
+    key: str | None = None
+    payload: str | None = None
+    priority: str | None = None
+    arrival_unit: Literal["s", "ms"] = "s"
+
+    @property
+    def used(self) -> tuple[str | None, ...]:
+        """Names of all columns that are used."""
+        return (self.arrival, self.key, self.payload, self.priority)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +75,31 @@ class RequestTable:
                 present = ", ".join(repr(name) for name in self.frame.columns) or "none"
                 raise WorkloadError(f"{self.source} has no column {column!r}; it has {present}.")
 
-    def arrival_s(self, column: str) -> NDArray[np.float64]:
+    def require_each(self, column: str, is_good: Callable[[object], bool], expected: str) -> None:
+        """Raise ``WorkloadError`` unless every value of a column is of the right kind."""
+        for row, value in enumerate(self.frame[column]):
+            if not is_good(value):
+                raise WorkloadError(
+                    f"{self._place(row, column)} is {_shown(self.frame[column], row)}; "
+                    f"expected {expected}."
+                )
+
+    def in_order_of(self, column: str) -> RequestTable:
+        """Return the rows sorted by a column; equal ones keep their order."""
+        order = self.frame[column].argsort(kind="stable").to_numpy()
+        frame = self.frame.iloc[order].reset_index(drop=True)
+        return RequestTable(frame, self.source, lambda row: self.row_name(int(order[row])))
+
+    def arrival_s(self, column: str, unit: Literal["s", "ms"] = "s") -> NDArray[np.float64]:
         """Return the arrival times in s since the first."""
         raw = self.frame[column]
-        seconds = _seconds(raw)
+        seconds = _seconds(raw, _PER_SECOND[unit])
         unreadable = np.isnan(seconds)
         if unreadable.any():
             row = int(np.argmax(unreadable))
             raise WorkloadError(
                 f"{self._place(row, column)}: arrival is {_shown(raw, row)}; expected a number of "
-                "seconds or an ISO 8601 timestamp, the same in all rows."
+                f"{_WORDS[unit]} or an ISO 8601 timestamp, the same in all rows."
             )
         check_arrivals(seconds, lambda row: self._place(row, column), lambda row: _shown(raw, row))
         since_first: NDArray[np.float64] = seconds - seconds[0]
@@ -106,7 +149,7 @@ class RequestTable:
         return f"{self.source}, {self.row_name(row)}, column {column!r}"
 
 
-def _seconds(raw: pd.Series[Any]) -> NDArray[np.float64]:
+def _seconds(raw: pd.Series[Any], per_s: int) -> NDArray[np.float64]:
     """Return times as float64 s; timestamps since the first; NaN where there is none."""
     if pd.api.types.is_datetime64_any_dtype(raw.dtype):
         return _since_first(pd.to_datetime(raw, utc=True))
@@ -118,7 +161,7 @@ def _seconds(raw: pd.Series[Any]) -> NDArray[np.float64]:
         dtype=np.float64, na_value=np.nan
     )
     if not np.isnan(numbers[0]):
-        return numbers
+        return numbers / per_s
     text = raw.astype(str).str.strip()
     return _since_first(pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce"))
 
@@ -132,5 +175,7 @@ def _since_first(stamps: pd.Series[Any]) -> NDArray[np.float64]:
 
 
 def _shown(raw: pd.Series[Any], row: int) -> str:
-    missing = bool(raw.isna().iloc[row]) or raw.iloc[row] == ""
-    return "missing" if missing else repr(str(raw.iloc[row]))
+    value = raw.iloc[row]
+    missing = bool(raw.isna().iloc[row]) or (isinstance(value, str) and value == "")
+    text = str(value)
+    return "missing" if missing else repr(text if len(text) <= 80 else f"{text[:80]}...")

@@ -4,28 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from codomyrmex_lab.errors import SettingError, WorkloadError
+from codomyrmex_lab.errors import WorkloadError
 from codomyrmex_lab.optimization.models import check_integer
-from codomyrmex_lab.workloads.arrivals import check_arrivals, poisson_arrivals
+from codomyrmex_lab.workloads.arrival_check import check_arrivals
+from codomyrmex_lab.workloads.arrivals import ArrivalProcess, Poisson
+from codomyrmex_lab.workloads.description import describe_requests
+from codomyrmex_lab.workloads.drawing import draw_inputs, generators
+from codomyrmex_lab.workloads.frozen_array import frozen_array
 from codomyrmex_lab.workloads.keys import KeySampler, Zipf
-from codomyrmex_lab.workloads.payloads import payload_pool, plain_values
-from codomyrmex_lab.workloads.readers import read_csv, read_frame, read_jsonl, read_parquet
-from codomyrmex_lab.workloads.table import RequestTable
+from codomyrmex_lab.workloads.loading import Loadable
+from codomyrmex_lab.workloads.payloads import plain_values
+from codomyrmex_lab.workloads.ranges import check_number
+from codomyrmex_lab.workloads.rearranging import merged_keys, repetition_starts_s, sampled_rows
+from codomyrmex_lab.workloads.table import Columns, RequestTable
 
 __all__ = ["Workload"]
 
-_DEFAULT_KEYS = 1000
-
 
 @dataclass(frozen=True, slots=True, eq=False, init=False, repr=False)
-class Workload:
+class Workload(Loadable):
     """Requests with their arrival times; immutable.
 
     Parameters
@@ -62,18 +65,18 @@ class Workload:
         priorities: ArrayLike | None = None,
         columns: pd.DataFrame | None = None,
     ) -> None:
-        arrival = _frozen("arrival_s", arrival_s, np.float64)
+        arrival = frozen_array("arrival_s", arrival_s, np.float64)
         n = len(arrival)
         if n == 0:
             raise WorkloadError("The workload holds no requests; expected at least one.")
         check_arrivals(
             arrival, lambda row: f"arrival_s[{row}]", lambda row: f"{float(arrival[row])!r} s"
         )
-        key_array = _frozen("keys", np.arange(n) if keys is None else keys)
+        key_array = frozen_array("keys", np.arange(n) if keys is None else keys)
         columns_given: dict[str, Any] = {
             "keys": key_array,
             "payloads": tuple(plain_values(key_array if payloads is None else payloads)),
-            "priorities": _frozen(
+            "priorities": frozen_array(
                 "priorities", [0] * n if priorities is None else priorities, np.int32
             ),
             "columns": pd.DataFrame(index=pd.RangeIndex(n)) if columns is None else columns,
@@ -86,132 +89,46 @@ class Workload:
                 )
             object.__setattr__(self, name, values)
 
-    # -- from files and frames ----------------------------------------------------------------
-
     @classmethod
-    def from_csv(
-        cls,
-        path: str | Path,
-        *,
-        arrival: str,
-        key: str | None = None,
-        payload: str | None = None,
-        priority: str | None = None,
-    ) -> Self:
-        """Read a CSV file with a header line.
-
-        Parameters
-        ----------
-        path : path-like
-            A UTF-8 file.
-        arrival : str
-            Column of arrival times, sorted: numbers of seconds, or ISO 8601 timestamps, read to
-            the nanosecond. The workload's times count from the first.
-        key : str or None
-            Column that is equal for equal inputs; the payload's by default, else all differ.
-        payload : str or None
-            Column of inputs; the key's by default.
-        priority : str or None
-            Column of whole numbers, larger leaves first; 0 by default.
-
-        Returns
-        -------
-        Workload
-            With the file's other columns in ``columns``.
-
-        Raises
-        ------
-        WorkloadError
-            Names the file, and the column and the row, that cannot be used.
-        """
-        return cls._from_table(read_csv(path), arrival, key, payload, priority)
-
-    @classmethod
-    def from_jsonl(
-        cls,
-        path: str | Path,
-        *,
-        arrival: str,
-        key: str | None = None,
-        payload: str | None = None,
-        priority: str | None = None,
-    ) -> Self:
-        """Read a file with one JSON object per line; parameters as for :meth:`from_csv`."""
-        return cls._from_table(read_jsonl(path), arrival, key, payload, priority)
-
-    @classmethod
-    def from_parquet(
-        cls,
-        path: str | Path,
-        *,
-        arrival: str,
-        key: str | None = None,
-        payload: str | None = None,
-        priority: str | None = None,
-    ) -> Self:
-        """Read a Parquet file; parameters as for :meth:`from_csv`."""
-        return cls._from_table(read_parquet(path), arrival, key, payload, priority)
-
-    @classmethod
-    def from_frame(
-        cls,
-        frame: pd.DataFrame,
-        *,
-        arrival: str,
-        key: str | None = None,
-        payload: str | None = None,
-        priority: str | None = None,
-    ) -> Self:
-        """Take a frame with one row per request; parameters as for :meth:`from_csv`."""
-        return cls._from_table(read_frame(frame), arrival, key, payload, priority)
-
-    @classmethod
-    def _from_table(
-        cls,
-        table: RequestTable,
-        arrival: str,
-        key: str | None,
-        payload: str | None,
-        priority: str | None,
-    ) -> Self:
-        table.require([arrival, key, payload, priority])
-        key = key or payload
-        payload = payload or key
+    def _from_table(cls, table: RequestTable, columns: Columns) -> Self:
+        table.require(columns.used)
+        key = columns.key or columns.payload
+        payload = columns.payload or key
         return cls(
-            table.arrival_s(arrival),
+            table.arrival_s(columns.arrival, columns.arrival_unit),
             keys=None if key is None else table.keys(key),
             payloads=None if payload is None else table.payloads(payload),
-            priorities=None if priority is None else table.priorities(priority),
-            columns=table.others([arrival, key, payload, priority]),
+            priorities=None if columns.priority is None else table.priorities(columns.priority),
+            columns=table.others(columns.used),
         )
 
-    # -- generated ----------------------------------------------------------------------------
-
     @classmethod
-    def poisson(
+    def generate(
         cls,
-        rate_rps: float,
+        arrivals: ArrivalProcess,
         n_requests: int,
         *,
+        keys: KeySampler | None = None,
         n_keys: int | None = None,
-        zipf_exponent: float = 1.1,
         payloads: Iterable[Any] | None = None,
         seed: int = 0,
     ) -> Self:
-        """Generate Poisson arrivals that ask for Zipf-distributed keys.
+        """Generate requests.
 
         Parameters
         ----------
-        rate_rps : float
-            Mean rate, in requests per s, above 0.
+        arrivals : ArrivalProcess
+            Draws arrival times: :class:`Poisson`, :class:`Constant`, :class:`Gamma`,
+            :class:`MarkovModulatedPoisson`, :class:`Diurnal`, :class:`Ramp` or :class:`Step`.
         n_requests : int
             At least 1.
+        keys : KeySampler or None
+            Draws keys: :class:`Zipf` (with exponent 1.1 the default), :class:`Uniform`,
+            :class:`Scan` or :class:`TemporalLocality`.
         n_keys : int or None
             Different inputs, at least 1; as many as there are payloads, else 1,000, by default.
-        zipf_exponent : float
-            See :class:`Zipf`.
         payloads : iterable or None
-            One input per key, the most popular first; the keys by default.
+            One input per key, for Zipf the most popular first; the keys by default.
         seed : int
             At least 0. Equal seeds give equal workloads, and equal arrivals for any keys.
 
@@ -226,18 +143,33 @@ class Workload:
             A parameter is outside its range.
         """
         check_integer("n_requests", n_requests, at_least=1)
-        arrival_rng, key_rng = _generators(seed)
-        pool = None if payloads is None else payload_pool(payloads)
-        if n_keys is None:
-            n_keys = _DEFAULT_KEYS if pool is None else len(pool)
-        check_integer("n_keys", n_keys, at_least=1)
-        if pool is not None and n_keys > len(pool):
-            raise SettingError(
-                f"n_keys is {n_keys}; expected at most one per payload, {len(pool)}."
-            )
-        arrival_s = poisson_arrivals(rate_rps, n_requests, arrival_rng)
-        keys = Zipf(zipf_exponent).sample(n_requests, n_keys, key_rng)
-        return cls(arrival_s, keys, None if pool is None else [pool[key] for key in keys.tolist()])
+        arrival_rng, key_rng = generators(seed)
+        drawn = draw_inputs(n_requests, keys, n_keys, payloads, key_rng)
+        return cls(arrivals.sample(n_requests, arrival_rng), *drawn)
+
+    @classmethod
+    def poisson(
+        cls,
+        rate_rps: float,
+        n_requests: int,
+        *,
+        n_keys: int | None = None,
+        zipf_exponent: float = 1.1,
+        payloads: Iterable[Any] | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """Generate Poisson arrivals that ask for Zipf-distributed keys.
+
+        Short for ``generate(Poisson(rate_rps), n_requests, keys=Zipf(zipf_exponent), ...)``.
+        """
+        return cls.generate(
+            Poisson(rate_rps),
+            n_requests,
+            keys=Zipf(zipf_exponent),
+            n_keys=n_keys,
+            payloads=payloads,
+            seed=seed,
+        )
 
     def with_payloads(
         self, payloads: Iterable[Any], keys: KeySampler | None = None, seed: int = 0
@@ -247,36 +179,91 @@ class Workload:
         Parameters
         ----------
         payloads : iterable
-            One input per key, the most popular first.
+            One input per key, for Zipf the most popular first.
         keys : KeySampler or None
             Draws the key, which is the position of the payload, of each request;
             ``Zipf(1.1)`` by default.
         seed : int
             At least 0.
         """
-        pool = payload_pool(payloads)
-        sampler = Zipf() if keys is None else keys
-        _, key_rng = _generators(seed)
-        drawn = sampler.sample(len(self), len(pool), key_rng)
-        return type(self)(
-            self.arrival_s,
-            drawn,
-            [pool[key] for key in drawn.tolist()],
-            self.priorities,
-            self.columns,
-        )
+        drawn = draw_inputs(len(self), keys, None, payloads, generators(seed)[1])
+        return type(self)(self.arrival_s, *drawn, self.priorities, self.columns)
 
-    # -- as a whole ---------------------------------------------------------------------------
+    def with_keys(self, keys: KeySampler, n_keys: int, seed: int = 0) -> Self:
+        """Return the same arrivals with other keys, drawn at random, which are the payloads."""
+        drawn = draw_inputs(len(self), keys, n_keys, None, generators(seed)[1])
+        return type(self)(self.arrival_s, *drawn, self.priorities, self.columns)
 
     def head(self, n: int) -> Self:
         """Return the first ``n`` requests, or all if there are fewer."""
         check_integer("n", n, at_least=1)
+        return self._taken(np.arange(min(n, len(self))))
+
+    def scale_rate(self, factor: float) -> Self:
+        """Return the same requests, ``factor`` times as fast; more than 0."""
+        check_number("factor", factor, above_zero=True)
+        return self._taken(np.arange(len(self)), self.arrival_s / factor)
+
+    def slice(self, start_s: float, end_s: float | None = None) -> Self:
+        """Return the requests due from ``start_s`` to before ``end_s``, with ``start_s`` as 0."""
+        check_number("start_s", start_s, above_zero=False)
+        until = np.inf if end_s is None else end_s
+        if end_s is not None:
+            check_number("end_s", end_s, above_zero=True)
+        first, last = np.searchsorted(self.arrival_s, [start_s, until])
+        if first >= last:
+            raise WorkloadError(
+                f"No request is due from {start_s!r} to {until!r} s; "
+                f"expected a part of 0 to {self.duration_s:.6g} s that holds one."
+            )
+        rows = np.arange(first, last)
+        return self._taken(rows, self.arrival_s[rows] - start_s)
+
+    def sample(self, fraction: float, seed: int = 0) -> Self:
+        """Return a random share of the requests, above 0 to 1 of all, at their own times."""
+        return self._taken(sampled_rows(len(self), fraction, generators(seed)[1]))
+
+    def merge(self, other: Workload) -> Self:
+        """Return the requests of both at their own times; where equal, this one's come first.
+
+        Keys stay as they are, unless one stands for different payloads in the two: then the
+        other's are told apart, and all keys become numbers.
+        """
+        arrival_s = np.concatenate([self.arrival_s, other.arrival_s])
+        both = type(self)(
+            np.zeros(len(arrival_s)),
+            merged_keys(self.keys, self.payloads, other.keys, other.payloads),
+            (*self.payloads, *other.payloads),
+            np.concatenate([self.priorities, other.priorities]),
+            pd.concat([self.columns, other.columns], ignore_index=True),
+        )
+        order = np.argsort(arrival_s, kind="stable")
+        return both._taken(order, arrival_s[order])
+
+    def repeat(self, n: int, every_s: float | None = None) -> Self:
+        """Return the requests ``n`` times over.
+
+        Parameters
+        ----------
+        n : int
+            At least 1.
+        every_s : float or None
+            Time from one beginning to the next, in s, no less than from the first request to
+            the last; by default a mean gap more than the last request's time.
+        """
+        check_integer("n", n, at_least=1)
+        starts_s = repetition_starts_s(self.arrival_s, n, every_s)
+        arrival_s = np.maximum.accumulate((starts_s[:, np.newaxis] + self.arrival_s).ravel())
+        return self._taken(np.tile(np.arange(len(self)), n), arrival_s)
+
+    def _taken(self, rows: NDArray[np.int64], arrival_s: NDArray[np.float64] | None = None) -> Self:
+        """Return the requests at these positions, at their own times or at others."""
         return type(self)(
-            self.arrival_s[:n],
-            self.keys[:n],
-            self.payloads[:n],
-            self.priorities[:n],
-            self.columns.iloc[:n],
+            self.arrival_s[rows] if arrival_s is None else arrival_s,
+            self.keys[rows],
+            [self.payloads[row] for row in rows.tolist()],
+            self.priorities[rows],
+            self.columns.iloc[rows].reset_index(drop=True),
         )
 
     @property
@@ -290,21 +277,8 @@ class Workload:
         return int(pd.Series(self.keys).nunique())
 
     def describe(self) -> pd.DataFrame:
-        """Return one row per figure with its ``value``.
-
-        ``inter_arrival_cv`` is the coefficient of variation of the gaps between arrivals: 0 for
-        a constant rate, 1 for Poisson arrivals, more for bursts; NaN below 3 requests.
-        """
-        gaps_s = np.diff(self.arrival_s)
-        mean_gap_s = float(gaps_s.mean()) if len(gaps_s) else 0.0
-        varies = len(gaps_s) > 1 and mean_gap_s > 0
-        figures = {
-            "n_requests": len(self),
-            "duration_s": self.duration_s,
-            "mean_rate_rps": 1 / mean_gap_s if mean_gap_s else np.nan,
-            "inter_arrival_cv": float(gaps_s.std()) / mean_gap_s if varies else np.nan,
-            "n_keys": self.n_keys,
-        }
+        """Return one row per figure with its ``value``; see :func:`describe_requests`."""
+        figures = describe_requests(self.arrival_s, self.keys)
         return pd.DataFrame({"value": pd.Series(figures, dtype=np.float64).rename_axis("figure")})
 
     def __len__(self) -> int:
@@ -315,23 +289,3 @@ class Workload:
             f"<Workload: {len(self):,} requests in {self.duration_s:,.6g} s, "
             f"{self.n_keys:,} different keys>"
         )
-
-
-def _frozen(name: str, values: ArrayLike, dtype: type[Any] | None = None) -> NDArray[Any]:
-    """Copy into a one-dimensional array that cannot be written to."""
-    try:
-        array = np.array(values, dtype=dtype)
-        if dtype is np.int32 and (array != np.asarray(values)).any():
-            raise ValueError("expected whole numbers")
-    except (TypeError, ValueError, OverflowError) as error:
-        raise WorkloadError(f"{name} cannot be read as an array: {error}") from None
-    if array.ndim != 1:
-        raise WorkloadError(f"{name} has shape {array.shape}; expected one value per request.")
-    array.setflags(write=False)
-    return array
-
-
-def _generators(seed: int) -> list[np.random.Generator]:
-    """One generator for arrivals and one for keys, so that neither changes with the other."""
-    check_integer("seed", seed, at_least=0)
-    return np.random.default_rng(seed).spawn(2)

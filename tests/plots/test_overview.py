@@ -40,16 +40,17 @@ def test_an_empty_trace_has_a_figure(empty: Trace) -> None:
     assert plot_overview(empty).png()
 
 
-@pytest.mark.parametrize("name", [name for name in plots.__all__ if name.startswith("plot_")])
+OF_TRACES = [n for n in plots.__all__ if n.startswith("plot_") and n != "plot_workload"]
+
+
+@pytest.mark.parametrize("name", OF_TRACES)
 def test_global_settings_stay_as_they_are(name: str, hundred: Trace) -> None:
     before = dict(mpl.rcParams)
     getattr(plots, name)(hundred)
     assert dict(mpl.rcParams) == before
 
 
-@pytest.mark.parametrize(
-    "name", [n for n in plots.__all__ if n.startswith("plot_") and n != "plot_overview"]
-)
+@pytest.mark.parametrize("name", [name for name in OF_TRACES if name != "plot_overview"])
 def test_each_figure_draws_into_given_axes_or_its_own(name: str, hundred: Trace) -> None:
     axes = Figure().add_subplot()
     assert getattr(plots, name)(hundred, axes) is axes

@@ -3,7 +3,7 @@ import threading
 import numpy as np
 import pytest
 
-from codomyrmex_lab.errors import DrainTimeoutError
+from codomyrmex_lab.errors import DrainTimeoutError, TraceError
 from codomyrmex_lab.optimization import (
     BatchingStrategy,
     CloseReason,
@@ -145,13 +145,69 @@ def test_clear_forgets_everything(make_batch: MakeBatch, make_request: MakeReque
     assert recorder.trace().batches.empty
 
 
-def test_event_that_is_not_understood_leaves_no_half_row() -> None:
+@pytest.mark.parametrize("tick", [1.5, 2**70])
+def test_event_that_is_no_integers_is_named_and_costs_only_itself(tick: int) -> None:
+    recorder = TraceRecorder()
+    recorder.on_cache_hit(0, 0, "key", 1, 2)
+    recorder.on_cache_hit(1, 0, "key", tick, 2)
+    recorder.on_cache_hit(2, 0, "key", 3, 4)
+
+    with pytest.raises(TraceError, match="1 record was dropped, first that of request or batch 1"):
+        recorder.trace()
+    assert recorder.trace().requests["id"].tolist() == [0, 2]
+
+
+def test_unhashable_key_leaves_no_half_row() -> None:
     recorder = TraceRecorder()
     with pytest.raises(TypeError):
-        recorder.on_cache_hit(0, 0, "key", 1.5, 2)  # type: ignore[arg-type]
-    recorder.on_cache_hit(1, 0, "key", 1, 2)
+        recorder.on_cache_hit(0, 0, ["key"], 1, 2)
 
-    assert recorder.trace().requests["id"].tolist() == [1]
+    assert len(recorder) == 0
+
+
+@pytest.mark.parametrize("priority", [-(2**31), -1, 0, 1, 2**31 - 1])
+def test_any_priority_comes_back(
+    make_batch: MakeBatch, make_request: MakeRequest, priority: int
+) -> None:
+    recorder = TraceRecorder()
+    recorder.on_cache_hit(0, priority, "key", 0, 9)
+    recorder.on_unserved(make_request(1, 1, priority=priority), 9, ValueError("x"))
+    recorder.on_batch(make_batch(0, [make_request(2, 2, priority=priority)], 3, 4))
+
+    frame = recorder.trace().frame()
+
+    assert frame["priority"].tolist() == [priority] * 3
+    assert frame["error"].isna().tolist() == [True, False, True]
+
+
+def test_many_records_come_back_as_they_went_in(
+    make_batch: MakeBatch, make_request: MakeRequest
+) -> None:
+    recorder = TraceRecorder()
+    reasons = list(CloseReason)
+    for batch in range(1500):
+        first, n = 10 * batch, 1 + batch % 5
+        requests = [make_request(first + i, first + i, key=("k", i)) for i in range(n)]
+        error = ValueError(str(batch % 3)) if batch % 7 == 0 else None
+        recorder.on_batch(
+            make_batch(
+                batch, requests, first + 20, first + 30, reason=reasons[batch % 6], error=error
+            )
+        )
+        recorder.on_cache_hit(first + 9, 0, ("k", 0), first + 9, first + 9)
+
+    trace = recorder.trace()
+
+    assert len(recorder) == len(trace) == 1500 * (3 + 1)
+    batches = trace.batches
+    assert batches["size"].tolist() == [1 + batch % 5 for batch in range(1500)]
+    assert batches["reason"].tolist() == [reasons[batch % 6].value for batch in range(1500)]
+    assert batches["error"].isna().tolist() == [batch % 7 != 0 for batch in range(1500)]
+    frame = trace.frame()
+    computed = frame[~frame["from_cache"]]
+    assert (computed["id"] // 10 == computed["batch_id"]).all()
+    messages = [f"ValueError: {batch % 3}" for batch in range(0, 1500, 7)]
+    assert batches["error"].dropna().tolist() == messages
 
 
 def test_metadata_are_passed_on() -> None:

@@ -142,9 +142,3 @@ def test_columns_of_different_lengths_are_refused() -> None:
         RequestColumns.of([0, 1], [1, 2], [2])
     with pytest.raises(TraceError, match="'size'"):
         BatchColumns.of([0, 1], [1, 2])
-
-
-def test_columns_can_be_joined() -> None:
-    parts = [RequestColumns.of([i], [i], [i], id=[i]) for i in range(3)]
-
-    assert RequestColumns.concatenate(parts).id.tolist() == [0, 1, 2]

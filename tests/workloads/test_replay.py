@@ -1,5 +1,6 @@
 import math
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,15 +10,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from codomyrmex_lab.errors import NotRunningError, SettingError, UnkeyableInputError
+from codomyrmex_lab.errors import (
+    LateDriverWarning,
+    NotRunningError,
+    SettingError,
+    UnkeyableInputError,
+)
 from codomyrmex_lab.optimization import (
     BatchingStrategy,
     EngineObserver,
     InferenceOptimizer,
     OptimizationConfig,
+    QueueFullAction,
 )
 from codomyrmex_lab.tracing import Trace, TraceRecorder
 from codomyrmex_lab.workloads import Workload, Zipf, replay
+from codomyrmex_lab.workloads.confidence import Confidence
+from codomyrmex_lab.workloads.measuring_window import MeasuringWindow
 
 PATIENCE_S = 20.0
 QUICK = OptimizationConfig(batch_timeout_ms=1)
@@ -148,6 +157,104 @@ def test_stall_of_the_driver_is_in_the_latencies_and_in_its_lateness() -> None:
     assert (np.diff(arrivals_ns(trace)) == 1_000_000).all()
     assert trace.metadata["lateness_ms"]["max"] >= stall_ms - 1
     assert (trace.results["latency_ms"] >= stall_ms - np.arange(20)).all()
+
+
+def test_production_trace_at_60_times_its_speed_is_sent_when_due(production: Workload) -> None:
+    """What the trace calls arrival is the file's time; the lateness says when it was sent."""
+    speed = 60
+    workload = production.head(int((production.arrival_s < 120).sum()))
+    sent_ns: list[int] = []
+    key_fn = on_submit(lambda payload: sent_ns.append(time.perf_counter_ns()))
+
+    with InferenceOptimizer(echo, QUICK, key_fn=key_fn) as engine:
+        trace = replay(engine, workload, speed, progress=False)
+
+    assert len(trace) == len(workload) > 300
+    assert np.abs(arrivals_ns(trace) - workload.arrival_s / speed * 1e9).max() <= 1
+    late_ms = (np.array(sent_ns) - trace.origin_ns - arrivals_ns(trace)) / 1e6
+    stated_ms = trace.metadata["lateness_ms"]
+    assert (late_ms >= 0).all()
+    for name, percent in [("p50", 50), ("p99", 99), ("max", 100)]:
+        assert 0 <= stated_ms[name] <= np.percentile(late_ms, percent)
+
+
+def test_late_driver_is_warned_of() -> None:
+    pause = threading.Event()  # never set
+    key_fn = on_submit(lambda payload: pause.wait(0.03) if payload == 0 else None)
+
+    with (
+        InferenceOptimizer(echo, QUICK, key_fn=key_fn) as engine,
+        pytest.warns(LateDriverWarning, match="Offer fewer requests per second") as caught,
+    ):
+        replay(engine, Workload(np.arange(20) * 0.001), progress=False)
+
+    assert caught[0].filename == __file__
+
+
+def test_requests_that_a_full_queue_turns_away_are_recorded() -> None:
+    config = UNCACHED.replace(
+        max_queue_size=1, queue_full=QueueFullAction.REJECT, max_batch_size=1, num_workers=1
+    )
+    release = threading.Event()
+    key_fn = on_submit(lambda payload: release.set() if payload == 19 else None)
+
+    def model(inputs: list[int]) -> list[int]:
+        assert release.wait(PATIENCE_S)
+        return inputs
+
+    config = config.replace(enable_caching=True)
+    with InferenceOptimizer(model, config, key_fn=key_fn) as engine:
+        trace = replay(engine, Workload(np.zeros(20)), progress=False)
+
+    errors = trace.results["error"].dropna()
+    assert len(trace) == 20
+    assert 17 <= len(errors) < 20
+    assert errors.str.startswith("QueueFullError").all()
+
+
+def test_warm_up_and_cool_down_are_left_out() -> None:
+    window = MeasuringWindow(warmup_s=0.01, cooldown_requests=5)
+
+    with InferenceOptimizer(echo, QUICK) as engine:
+        trace = replay(engine, Workload(np.arange(40) * 0.001), progress=False, window=window)
+
+    assert len(trace) == 25
+    assert trace.summary().n_requests == 25
+    assert trace.metadata["measuring_window"]["n_warmup"] == 10
+    assert trace.metadata["measuring_window"]["n_cooldown"] == 5
+
+
+def test_replay_goes_on_until_it_is_confident() -> None:
+    until = Confidence(percent=50, relative_width=10, within_s=PATIENCE_S)
+
+    with InferenceOptimizer(echo, UNCACHED) as engine:
+        trace = replay(engine, Workload(np.arange(5) * 0.001), progress=False, until=until)
+
+    verdict = trace.metadata["until"]
+    assert verdict["reached"] is True
+    assert verdict["ci_high_ms"] - verdict["ci_low_ms"] <= 10 * verdict["value_ms"]
+    assert len(trace) > 5
+    assert trace.metadata["cancelled"] is False
+    gaps_ns = np.diff(arrivals_ns(trace))
+    assert np.abs(gaps_ns - 1_000_000).max() <= 1  # the repetitions follow without a seam
+
+
+def test_replay_that_is_not_confident_in_its_time_says_so() -> None:
+    until = Confidence(relative_width=1e-6, within_s=0.2)
+
+    with InferenceOptimizer(echo, UNCACHED) as engine:
+        trace = replay(engine, Workload(np.arange(5) * 0.001), progress=False, until=until)
+
+    assert trace.metadata["until"]["reached"] is False
+    assert len(trace) > 5
+
+
+def test_workload_that_takes_no_time_cannot_be_repeated() -> None:
+    with (
+        InferenceOptimizer(echo, QUICK) as engine,
+        pytest.raises(SettingError, match="all its requests are due at once"),
+    ):
+        replay(engine, Workload([0, 0]), progress=False, until=Confidence())
 
 
 def test_answers_are_not_waited_for() -> None:

@@ -1,0 +1,34 @@
+"""Arrays that cannot be written to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from codomyrmex_lab.errors import WorkloadError
+
+__all__ = ["frozen_array"]
+
+
+def frozen_array(name: str, values: ArrayLike, dtype: type[Any] | None = None) -> NDArray[Any]:
+    """Copy into a one-dimensional array that cannot be written to.
+
+    Raises
+    ------
+    WorkloadError
+        The values are not of this type, or not one per request.
+    """
+    try:
+        array = np.array(values, dtype=dtype)
+        if dtype is np.int32 and (array != np.asarray(values)).any():
+            raise ValueError("expected whole numbers")
+    except (TypeError, ValueError, OverflowError) as error:
+        raise WorkloadError(f"{name} cannot be read as an array: {error}") from None
+    if array.ndim != 1:
+        raise WorkloadError(f"{name} has shape {array.shape}; expected one value per request.")
+    if array.dtype.kind in "US" and not isinstance(values, np.ndarray):
+        array = np.array(values, dtype=object)  # 1 and "1" in one list stay two values
+    array.setflags(write=False)
+    return array

@@ -1,0 +1,80 @@
+import math
+
+import numpy as np
+import pytest
+
+from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.tracing.dependence import (
+    bootstrap_mean,
+    dependent_percentiles,
+    variance_inflation,
+)
+from codomyrmex_lab.tracing.percentiles import percentiles
+
+
+def correlated(n: int, rho: float, seed: int) -> np.ndarray:
+    """A stationary autoregressive process with standard normal values."""
+    rng = np.random.default_rng(seed)
+    noise = rng.normal(size=n) * math.sqrt(1 - rho**2)
+    values = np.empty(n)
+    values[0] = rng.normal()
+    for i in range(1, n):
+        values[i] = rho * values[i - 1] + noise[i]
+    return values
+
+
+def test_independent_samples_are_not_inflated() -> None:
+    inflations = [variance_inflation(correlated(2500, 0, seed)) for seed in range(20)]
+
+    assert np.mean(inflations) == pytest.approx(1.05, abs=0.15)
+
+
+def test_inflation_of_an_autoregressive_process_is_the_known_one() -> None:
+    rho = 0.8  # the mean varies (1 + rho) / (1 - rho) = 9 times more
+
+    inflations = [variance_inflation(correlated(10_000, rho, seed)) for seed in range(10)]
+
+    assert np.mean(inflations) == pytest.approx(9, rel=0.2)
+
+
+def test_constant_or_few_samples_are_not_inflated() -> None:
+    assert variance_inflation(np.ones(1000)) == 1
+    assert variance_inflation([1.0, 2.0]) == variance_inflation([]) == 1
+
+
+def test_intervals_hold_the_truth_although_neighbours_depend_on_each_other() -> None:
+    held, held_naively, held_mean = 0, 0, 0
+    for seed in range(200):
+        values = correlated(2500, 0.8, seed)
+        (found,) = dependent_percentiles(values, [90])
+        (naive,) = percentiles(values, [90])
+        mean = bootstrap_mean(values, n_resamples=200)
+        held += found.ci_low <= 1.2815516 <= found.ci_high
+        held_naively += naive.ci_low <= 1.2815516 <= naive.ci_high
+        held_mean += mean.ci_low <= 0 <= mean.ci_high
+
+    assert held / 200 > 0.9
+    assert held_mean / 200 > 0.87
+    assert held_naively / 200 < 0.75
+
+
+def test_no_samples_give_nan() -> None:
+    assert math.isnan(bootstrap_mean([]).value)
+    (found,) = dependent_percentiles([], [50])
+    assert math.isnan(found.value)
+    assert math.isnan(found.ci_low)
+
+
+def test_few_samples_bound_nothing() -> None:
+    few = bootstrap_mean([3.0] * 9)
+    assert (few.value, few.ci_low, few.ci_high) == (3, -math.inf, math.inf)
+    (found,) = dependent_percentiles([3.0], [50])
+    assert (found.ci_low, found.ci_high) == (-math.inf, math.inf)
+
+
+def test_same_seed_gives_the_same_interval() -> None:
+    values = correlated(500, 0.3, 1)
+
+    assert bootstrap_mean(values, seed=4) == bootstrap_mean(values, seed=4)
+    with pytest.raises(SettingError, match="confidence is 1"):
+        bootstrap_mean(values, 1)

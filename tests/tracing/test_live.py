@@ -1,0 +1,58 @@
+import math
+
+import pytest
+
+from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.tracing import TraceRecorder
+
+from .conftest import MakeBatch, MakeRequest
+
+S = 1_000_000_000
+MS = 1_000_000
+
+
+def test_window_holds_what_ended_in_it(make_batch: MakeBatch, make_request: MakeRequest) -> None:
+    recorder = TraceRecorder(clock_ns=lambda: 100 * S)
+    recorder.on_cache_hit(0, 0, "key", 90 * S, 95 * S)
+    recorder.on_batch(make_batch(9, [make_request(9, 91 * S)], 92 * S, 93 * S))
+    waited = [make_request(1, 97 * S, key="a"), make_request(2, 98 * S + 500 * MS, key="b")]
+    recorder.on_batch(make_batch(0, waited, 99 * S, 99 * S + 100 * MS))
+    recorder.on_cache_hit(3, 0, "key", 99 * S, 99 * S + 100 * MS)
+    recorder.on_unserved(make_request(4, 99 * S), 99 * S, ValueError("x"))
+
+    window = recorder.window(2)
+
+    assert (window.n_requests, window.n_errors) == (4, 1)
+    assert window.throughput_rps == 3 / 2
+    assert window.cache_hit_rate == pytest.approx(1 / 3)
+    assert window.p50_ms == 600
+    assert window.mean_batch_size == 2
+    assert window.mean_queue_length == pytest.approx((2 + 0.5 + 0.1) / 2)
+    assert recorder.window(20).n_requests == 6
+
+
+def test_window_without_traffic_has_no_latency() -> None:
+    recorder = TraceRecorder()
+    recorder.on_cache_hit(0, 0, "key", 0, 1)
+
+    window = recorder.window(0.001)
+
+    assert (window.n_requests, window.throughput_rps, window.mean_batch_size) == (0, 0, 0)
+    assert math.isnan(window.p99_ms)
+
+
+def test_window_of_a_trace_in_many_blocks_agrees_with_its_summary() -> None:
+    recorder = TraceRecorder(clock_ns=lambda: 20_000)
+    for number in range(20_000):
+        recorder.on_cache_hit(number, 0, "key", number - number % 7, number)
+
+    window, summary = recorder.window(1), recorder.trace().summary()
+
+    assert window.n_requests == 20_000
+    assert (window.p50_ms, window.p99_ms) == (summary.p50_ms, summary.p99_ms)
+    assert recorder.window(1e-6).n_requests == 999  # of 1,000 ticks; the last is yet to come
+
+
+def test_length_outside_its_range_is_refused() -> None:
+    with pytest.raises(SettingError, match="seconds is 0"):
+        TraceRecorder().window(0)
