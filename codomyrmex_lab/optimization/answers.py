@@ -6,9 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import CancelledError
 from typing import Any
 
-from codomyrmex_lab.errors import DeadlineExceededError, QueueFullError
-from codomyrmex_lab.optimization.batch import Batch, BatchOwner, crash_error
+from codomyrmex_lab.errors import QueueFullError
+from codomyrmex_lab.optimization.batch import Batch, BatchOwner
 from codomyrmex_lab.optimization.clock import Clock
+from codomyrmex_lab.optimization.failures import crash_error, late_error
 from codomyrmex_lab.optimization.flights import Flights
 from codomyrmex_lab.optimization.ledger import Ledger
 from codomyrmex_lab.optimization.models import NS_PER_MS, InferenceResult
@@ -101,7 +102,7 @@ class Answers:
             if error is not None:
                 request.set_exception(error)
             elif end_ns > request.deadline_ns:
-                request.set_exception(_late())
+                request.set_exception(late_error())
             else:
                 request.set_result(make_result(request, outputs[index], batch, False))
             request.input_data = None  # the caller may keep the future for long
@@ -133,7 +134,7 @@ class Answers:
             if batch.error is not None:
                 request.set_exception(batch.error)
             elif batch.end_ns > request.deadline_ns:
-                request.set_exception(_late())
+                request.set_exception(late_error())
             else:
                 result = self._make_result(request, batch.outputs[index], batch, True)
                 request.set_result(result)
@@ -171,11 +172,4 @@ def inference_result(
         (end_ns - start_ns) / NS_PER_MS,
         batch.id,
         joined,
-    )
-
-
-def _late() -> DeadlineExceededError:
-    return DeadlineExceededError(
-        "The deadline passed while the request's batch ran; give a longer timeout_ms, or settings "
-        "under which requests wait less."
     )

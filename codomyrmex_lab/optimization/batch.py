@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from codomyrmex_lab.errors import OutputCountError, WorkerCrashedError
+from codomyrmex_lab.errors import OutputCountError
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.clock import Clock
 from codomyrmex_lab.optimization.models import CloseReason
 from codomyrmex_lab.optimization.request import PendingRequest
 from codomyrmex_lab.optimization.variants import Variant
 
-__all__ = ["DIRECT_WORKER", "Batch", "BatchOwner", "crash_error"]
+__all__ = ["DIRECT_WORKER", "Batch", "BatchOwner"]
 
 DIRECT_WORKER = -1
 _log = get_logger(__name__)
@@ -131,11 +131,3 @@ class BatchOwner:
     still_wanted: Callable[[PendingRequest], bool]
     answer: Callable[[Batch], None]
     reject: Callable[[PendingRequest, BaseException], None]
-
-
-def crash_error(error: BaseException) -> WorkerCrashedError:
-    """Return what the requests of a worker that died fail with."""
-    return WorkerCrashedError(
-        f"The thread that ran the request's batch died of {type(error).__name__}: {error}; "
-        "submit it again."
-    )

@@ -26,20 +26,21 @@ from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from codomyrmex_lab.errors import (
-    DeadlineExceededError,
-    DrainTimeoutError,
-    NotRunningError,
-    ProcessorTimeoutError,
-    QueueFullError,
-)
+from codomyrmex_lab.errors import NotRunningError
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.admission import Admission
-from codomyrmex_lab.optimization.batch import Batch, BatchOwner, crash_error
+from codomyrmex_lab.optimization.batch import Batch, BatchOwner
 from codomyrmex_lab.optimization.buckets import BucketedLine
 from codomyrmex_lab.optimization.clock import FOREVER_NS, Clock
 from codomyrmex_lab.optimization.crew import Crew
-from codomyrmex_lab.optimization.models import NS_PER_MS, OptimizationConfig
+from codomyrmex_lab.optimization.failures import (
+    crash_error,
+    deadline_error,
+    drain_error,
+    hang_error,
+    shed_error,
+)
+from codomyrmex_lab.optimization.models import OptimizationConfig
 from codomyrmex_lab.optimization.policy import Decision
 from codomyrmex_lab.optimization.request import PendingRequest
 from codomyrmex_lab.optimization.variants import Variant
@@ -218,7 +219,7 @@ class Dispatcher:
         for batch_id in list(self._running):
             batch = self._running.pop(batch_id, None)
             if batch is not None:
-                batch.fail(_drain_error(), self._clock)
+                batch.fail(drain_error(), self._clock)
                 self._owner.answer(batch)
 
     def _send(self, message: _Message) -> None:
@@ -244,13 +245,13 @@ class Dispatcher:
 
     def _turn_away_all(self) -> None:
         self._empty_inbox()
-        self._turned_away += [(request, _drain_error()) for request in self._line.take_all()]
+        self._turned_away += [(request, drain_error()) for request in self._line.take_all()]
 
     def _shed_for(self, newcomer: PendingRequest, line: _Line) -> None:
         oldest = line.take_oldest()
         if oldest is not None:
             newcomer.placed, oldest.placed = oldest.placed, False
-            self._turned_away.append((oldest, _shed_error()))
+            self._turned_away.append((oldest, shed_error()))
 
     def _discard(self, request: PendingRequest, line: _Line) -> None:
         if request.waiting and not self._wanted(request):
@@ -271,7 +272,7 @@ class Dispatcher:
             self._empty_inbox()
             now_ns = clock.now_ns()
             expired = line.take_expired(now_ns)
-            self._turned_away += [(request, _deadline_error()) for request in expired]
+            self._turned_away += [(request, deadline_error()) for request in expired]
             if self._turned_away:
                 return None
             decision = line.decide(now_ns)
@@ -347,7 +348,7 @@ class Dispatcher:
         if self._running.pop(batch.id, None) is None:
             return
         self._crew.replace(batch.worker, batch.thread)
-        batch.fail(_hang_error(timeout_ns), self._clock)
+        batch.fail(hang_error(timeout_ns), self._clock)
         self._owner.answer(batch)
 
     def _tidy(self) -> None:
@@ -389,31 +390,3 @@ def _learn(
     bucket: Hashable, size: int, service_ns: int, worst_latency_ns: int, line: _Line
 ) -> None:
     line.learn_batch(bucket, size, service_ns, worst_latency_ns)
-
-
-def _drain_error() -> DrainTimeoutError:
-    return DrainTimeoutError(
-        "The engine was stopped and the request was not answered within the drain time; give "
-        "stop() a longer drain_timeout_s, or submit again after start()."
-    )
-
-
-def _deadline_error() -> DeadlineExceededError:
-    return DeadlineExceededError(
-        "The deadline passed before the request's batch began; it was not computed. Give a longer "
-        "timeout_ms, or settings under which requests wait less."
-    )
-
-
-def _shed_error() -> QueueFullError:
-    return QueueFullError(
-        "The queue was full and this request, which had waited longest, made room for a newer one; "
-        "raise max_queue_size, or send less."
-    )
-
-
-def _hang_error(timeout_ns: int) -> ProcessorTimeoutError:
-    return ProcessorTimeoutError(
-        f"The model call ran longer than processor_timeout_ms = {timeout_ns / NS_PER_MS:g}; its "
-        "result, if it ever comes, is dropped."
-    )

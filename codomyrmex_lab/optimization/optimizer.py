@@ -10,9 +10,10 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from codomyrmex_lab.errors import DeadlineExceededError, NotRunningError
+from codomyrmex_lab.errors import NotRunningError
 from codomyrmex_lab.optimization.clock import Clock, SystemClock
 from codomyrmex_lab.optimization.dispatcher import Dispatcher
+from codomyrmex_lab.optimization.failures import no_answer_error
 from codomyrmex_lab.optimization.futures import AnswerFuture
 from codomyrmex_lab.optimization.intake import Intake
 from codomyrmex_lab.optimization.lifetimes import register
@@ -221,7 +222,7 @@ class InferenceOptimizer:
             future.cancel()  # who gives up, or is interrupted, holds no place in a batch
             if not isinstance(error, TimeoutError):
                 raise
-            raise _no_answer(timeout_ms) from None
+            raise no_answer_error(timeout_ms) from None
 
     def submit(
         self,
@@ -320,7 +321,7 @@ class InferenceOptimizer:
                 return result
         except BaseException as error:
             if request.abandon() and isinstance(error, TimeoutError):
-                raise _no_answer(timeout_ms) from None
+                raise no_answer_error(timeout_ms) from None
             raise
 
     def infer_batch(
@@ -404,10 +405,3 @@ class InferenceOptimizer:
         if dispatcher is None:
             raise NotRunningError("The engine is not running; call start() before submitting.")
         return dispatcher
-
-
-def _no_answer(timeout_ms: float | None) -> DeadlineExceededError:
-    return DeadlineExceededError(
-        f"No answer within timeout_ms = {timeout_ms}; give a longer one, or settings under which "
-        "requests wait less."
-    )
