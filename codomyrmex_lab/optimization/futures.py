@@ -17,7 +17,6 @@ the waiter sees the state.
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures._base import (
     CANCELLED,
@@ -36,31 +35,47 @@ T = TypeVar("T")
 _CANCELLED = frozenset({CANCELLED, CANCELLED_AND_NOTIFIED})
 _DONE = _CANCELLED | {FINISHED}
 _OPEN = frozenset({PENDING, RUNNING})
+_making = threading.RLock()  # held for a few assignments, when a future is first waited for
 _log = get_logger(__name__)
 
 
 class AnswerFuture(Future[T], Generic[T]):
     """Future of one request; resolved by the engine alone."""
 
-    _state = PENDING
-    _result: Any = None
-    _exception: BaseException | None = None
-    _made_condition: threading.Condition | None = None
-    _sleepers: Sequence[threading.Lock] = ()
-    _cancel_won = False
+    # Slots, so that no instance dict ever comes into being: CPython 3.11 crashes when one thread
+    # makes the dict of an object while another sets its attributes.
+    __slots__ = (
+        "_cancel_won",
+        "_done_callbacks",
+        "_exception",
+        "_made_condition",
+        "_result",
+        "_sleepers",
+        "_state",
+        "_waiters",
+    )
 
     def __init__(self) -> None:
-        # The standard constructor is left out on purpose: class attributes hold the first state.
-        pass
+        # The standard constructor is left out on purpose: it makes what is made late here.
+        self._state = PENDING
+        self._result: Any = None
+        self._exception: BaseException | None = None
+        self._made_condition: threading.Condition | None = None
+        self._sleepers: list[threading.Lock] | None = None
+        self._cancel_won = False
 
     @property
     def _condition(self) -> threading.Condition:  # type: ignore[override]
         made = self._made_condition
         if made is None:
-            own = self.__dict__  # setdefault is atomic, so racing threads agree on one condition
-            own.setdefault("_waiters", [])
-            own.setdefault("_done_callbacks", [])
-            made = own.setdefault("_made_condition", threading.Condition())
+            fresh = threading.Condition()
+            waiters: list[Any] = []
+            callbacks: list[Any] = []
+            with _making:  # nothing is allocated in here, so no finalizer runs either
+                made = self._made_condition
+                if made is None:
+                    self._waiters, self._done_callbacks = waiters, callbacks
+                    made = self._made_condition = fresh
         return made
 
     def done(self) -> bool:
@@ -89,7 +104,12 @@ class AnswerFuture(Future[T], Generic[T]):
         """Sleep until answered: one plain lock, where a condition would make three."""
         lock = threading.Lock()
         lock.acquire()
-        self.__dict__.setdefault("_sleepers", []).append(lock)
+        if self._sleepers is None:
+            fresh: list[threading.Lock] = []
+            with _making:
+                if self._sleepers is None:
+                    self._sleepers = fresh
+        self._sleepers.append(lock)
         if self._state not in _DONE:
             lock.acquire(timeout=-1 if timeout is None else _bounded(timeout))
 
@@ -133,7 +153,7 @@ class AnswerFuture(Future[T], Generic[T]):
             raise InvalidStateError(f"{self._state}: {self!r}")
         self._result = result
         self._state = FINISHED
-        if self._sleepers:
+        if self._sleepers is not None:
             self._wake_sleepers()
         if self._made_condition is not None:
             self._wake("add_result")
@@ -144,13 +164,13 @@ class AnswerFuture(Future[T], Generic[T]):
             raise InvalidStateError(f"{self._state}: {self!r}")
         self._exception = exception
         self._state = FINISHED
-        if self._sleepers:
+        if self._sleepers is not None:
             self._wake_sleepers()
         if self._made_condition is not None:
             self._wake("add_exception")
 
     def _wake_sleepers(self) -> None:
-        for lock in self._sleepers:
+        for lock in self._sleepers or ():
             lock.release()
 
     def _wake(self, event: str) -> None:
@@ -161,7 +181,7 @@ class AnswerFuture(Future[T], Generic[T]):
         self._invoke_callbacks()
 
     def _invoke_callbacks(self) -> None:
-        for callback in self._done_callbacks:  # type: ignore[attr-defined]
+        for callback in self._done_callbacks:
             try:
                 callback(self)
             except (

@@ -42,24 +42,21 @@ class PendingRequest(AnswerFuture[Any]):
 
     __slots__ = (
         "arrival_ns",
+        "bucket",
+        "cache_epoch",
         "deadline_ns",
         "enqueue_ns",
         "expires_ns",
         "id",
         "input_data",
+        "joined",
         "key",
         "owner",
+        "placed",
         "priority",
         "sequence",
         "waiting",
     )
-
-    # What few requests ever set is not worth storing for each.
-    bucket: Hashable = None
-    cache_epoch = 0
-    joined: Sequence[PendingRequest] = ()
-    """Identical requests that share this one's computation."""
-    placed = False
 
     def __init__(
         self,
@@ -71,6 +68,7 @@ class PendingRequest(AnswerFuture[Any]):
         key: Any = None,
         deadline_ns: int = FOREVER_NS,
     ) -> None:
+        super().__init__()
         self.id = id
         self.input_data = input_data
         self.priority = priority
@@ -80,6 +78,10 @@ class PendingRequest(AnswerFuture[Any]):
         self.deadline_ns = deadline_ns
         self.expires_ns = deadline_ns
         self.owner: Owner | None = None
+        self.bucket: Hashable = None
+        self.cache_epoch = 0
+        self.joined: Sequence[PendingRequest] = ()
+        self.placed = False
         self.sequence = 0
         self.waiting = False
 
