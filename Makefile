@@ -42,11 +42,12 @@ MARKS_bench := $(MARKS_dev) .venv/bench.ok
 # Resolves the lock files anew, for every platform and Python from 3.11 on.
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
     --no-emit-index-url --no-header --no-annotate pyproject.toml
+DEV := $(addprefix --extra ,build dev encoder app ray export-test)
 lock: .venv/bin/python
 	$(PIP) uv
 	$(COMPILE) --extra build -o requirements.lock
-	$(COMPILE) --extra build --extra dev -c requirements.lock -o requirements-dev.lock
-	$(COMPILE) --extra build --extra dev --extra bench -c requirements-dev.lock -o requirements-bench.lock
+	$(COMPILE) $(DEV) -c requirements.lock -o requirements-dev.lock
+	$(COMPILE) $(DEV) --extra bench -c requirements-dev.lock -o requirements-bench.lock
 
 # Runs the quickstart anew: its outputs, its picture, its figures in the README. Needs chromium.
 pictures: .venv/dev.ok
