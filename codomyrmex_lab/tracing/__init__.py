@@ -5,6 +5,13 @@ from codomyrmex_lab.tracing.columns import BatchColumns, RequestColumns
 from codomyrmex_lab.tracing.comparison import Difference, TraceComparison, compare
 from codomyrmex_lab.tracing.csv import write_csv
 from codomyrmex_lab.tracing.dependence import Estimate, bootstrap_mean, dependent_percentiles
+from codomyrmex_lab.tracing.early_stopping import (
+    EarlyStopping,
+    early_stopping,
+    early_stopping_estimate,
+    early_stopping_samples,
+    required_samples,
+)
 from codomyrmex_lab.tracing.littles_law import LittlesLaw, littles_law
 from codomyrmex_lab.tracing.live import WindowFigures
 from codomyrmex_lab.tracing.percentiles import Percentile, percentiles
@@ -17,6 +24,7 @@ from codomyrmex_lab.tracing.trace import Trace
 __all__ = [
     "BatchColumns",
     "Difference",
+    "EarlyStopping",
     "Estimate",
     "LittlesLaw",
     "Percentile",
@@ -30,9 +38,13 @@ __all__ = [
     "breakdown",
     "compare",
     "dependent_percentiles",
+    "early_stopping",
+    "early_stopping_estimate",
+    "early_stopping_samples",
     "emit_spans",
     "littles_law",
     "percentiles",
+    "required_samples",
     "slowest",
     "write_csv",
     "write_perfetto",

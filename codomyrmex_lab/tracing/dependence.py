@@ -1,18 +1,16 @@
 """Intervals for samples that depend on their neighbours, as the latencies in a queue do.
 
 Neighbouring requests wait behind the same others, so a thousand of them tell less than a thousand
-independent ones. The samples are taken in the order of arrival and cut into about ``sqrt(n)``
-blocks of equal length; how much more the blocks' means vary than those of independent samples
-would (batch means) widens the interval. This holds where the dependence dies out within a block
-and the traffic does not change from one end of the run to the other.
+independent ones. How much less is measured: the samples are cut into 32 consecutive batches, and
+the variance of the batches' means, over what independent samples would show, is the factor by
+which the sample count is reduced. This holds where the dependence dies out within a batch and the
+traffic does not change from one end of the run to the other.
 
 References
 ----------
-P. K. Sen, On the Bahadur representation of sample quantiles for sequences of phi-mixing random
-variables, Journal of Multivariate Analysis 2, 1972.
+A. M. Law, Simulation Modeling and Analysis, 5th ed., McGraw-Hill, 2015, chapter 9 (batch means).
 H. R. Künsch, The jackknife and the bootstrap for general stationary observations, Annals of
 Statistics 17, 1989.
-A. M. Law, Simulation Modeling and Analysis, 5th ed., McGraw-Hill, 2015, section 9.5.3.
 """
 
 from __future__ import annotations
@@ -20,17 +18,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from codomyrmex_lab.errors import SettingError
-from codomyrmex_lab.tracing.percentiles import Percentile, percentiles
+from codomyrmex_lab.tracing.percentiles import Percentile, rank_interval
 
 __all__ = ["Estimate", "bootstrap_mean", "dependent_percentiles", "variance_inflation"]
 
-_FEWEST = 100
+_N_BATCHES = 32
 _TOO_FEW = 10
 
 
@@ -57,51 +54,50 @@ def variance_inflation(samples: ArrayLike) -> float:
 
     Parameters
     ----------
-    samples : float64, shape (n_samples,)
-        In the order of arrival. Fewer than a hundred tell nothing: 1.
+    samples : float64 or bool, shape (n_samples,)
+        In the order in which they came about. Fewer than 32 tell nothing: 1.
     """
     values = np.asarray(samples, dtype=np.float64)
-    length = math.isqrt(len(values))
-    if len(values) < _FEWEST or values.var() == 0:
+    size = len(values) // _N_BATCHES
+    if size == 0 or values.var() == 0:
         return 1.0
-    means = values[: length * (len(values) // length)].reshape(-1, length).mean(axis=1)
-    return max(float(length * means.var(ddof=1) / values.var(ddof=1)), 1.0)
+    means = values[: size * _N_BATCHES].reshape(_N_BATCHES, size).mean(axis=1)
+    return max(float(size * means.var(ddof=1) / values.var()), 1.0)
 
 
 def dependent_percentiles(
     samples: ArrayLike, percents: Sequence[float], confidence: float = 0.95
 ) -> list[Percentile]:
-    """Return percentiles with order-statistic intervals that are widened for dependence.
-
-    The number of samples below a percentile is taken as normal, with its variance multiplied by
-    :func:`variance_inflation` of "below it or not".
+    """Return percentiles with order-statistic intervals that allow for dependence.
 
     Parameters
     ----------
     samples : float64, shape (n_samples,)
-        In the order of arrival, without NaN.
+        In the order in which they came about, without NaN.
     percents : sequence of float
         Above 0 and below 100.
     confidence : float
         Above 0 and below 1.
+
+    Returns
+    -------
+    list of Percentile
+        One for each of ``percents``. Its ``n_samples`` are the independent samples that the given
+        ones are worth, by :func:`variance_inflation` of "above the percentile or not".
     """
     values = np.asarray(samples, dtype=np.float64)
-    bounded = np.concatenate(([-np.inf], np.sort(values), [np.inf]))
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
+    n = len(values)
+    if n == 0:
+        return [Percentile(percent, math.nan, math.nan, math.nan, 0) for percent in percents]
+    ordered = np.sort(values)
     found = []
-    for independent in percentiles(values, percents, confidence):
-        p, n = independent.percent / 100, len(values)
-        reach = z * math.sqrt(n * p * (1 - p) * variance_inflation(values <= independent.value))
-        low, high = max(math.floor(n * p - reach), 0), min(math.ceil(n * p + reach) + 1, n + 1)
-        found.append(
-            Percentile(
-                independent.percent,
-                independent.value,
-                min(independent.ci_low, float(bounded[low])) if n else math.nan,
-                max(independent.ci_high, float(bounded[high])) if n else math.nan,
-                n,
-            )
-        )
+    for percent in percents:
+        value = float(np.percentile(ordered, percent))
+        worth = max(int(n / variance_inflation(values > value)), 1)
+        low, high = rank_interval(worth, percent, confidence)
+        ci_low = -math.inf if low < 1 else float(ordered[math.floor((low - 1) / worth * n)])
+        ci_high = math.inf if high > worth else float(ordered[math.ceil(high / worth * n) - 1])
+        found.append(Percentile(percent, value, min(ci_low, value), max(ci_high, value), worth))
     return found
 
 
@@ -129,7 +125,7 @@ def bootstrap_mean(
         return Estimate(math.nan, math.nan, math.nan, 0)
     if n < _TOO_FEW:
         return Estimate(float(values.mean()), -math.inf, math.inf, n)
-    length = max(math.isqrt(n), 1)
+    length = max(n // _N_BATCHES, 1)
     n_blocks = -(-n // length)
     circle = np.concatenate((values, values[:length]))
     total = np.concatenate(([0.0], np.cumsum(circle)))

@@ -1,8 +1,7 @@
 """Records what an engine does, as cheaply as Python allows.
 
-An event is one ``list.extend`` with a few integers, which the interpreter does in one piece: it
-takes no lock and cannot be torn apart by another thread. Once in a while the list is packed into
-a block of 64-bit integers. No frame is built until a trace is asked for.
+An event is a few integers, packed and added to a :class:`~codomyrmex_lab.tracing.row_log.RowLog`
+without a lock. No frame is built until a trace is asked for.
 """
 
 from __future__ import annotations
@@ -11,26 +10,26 @@ import atexit
 import struct
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from codomyrmex_lab.errors import SettingError, TraceError
+from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.optimization.models import check_integer
 from codomyrmex_lab.optimization.observer import ObservedBatch, ObservedRequest
-from codomyrmex_lab.tracing.live import LiveBlock, WindowFigures, figures_of_window
+from codomyrmex_lab.tracing.live import WindowFigures
 from codomyrmex_lab.tracing.payloads import PayloadText, payload_text
+from codomyrmex_lab.tracing.row_log import BLOCK_BYTES, RowLog
 from codomyrmex_lab.tracing.rows import (
     BATCH_KINDS,
     COMPUTED,
     HAS_KEY,
     HIT,
-    JOINED,
     UNSERVED,
-    WIDTH,
-    n_requests,
+    pack_row,
+    pack_two_rows,
+    rows_of_batch,
     with_error,
     with_priority,
 )
@@ -39,8 +38,7 @@ from codomyrmex_lab.tracing.trace import Trace
 
 __all__ = ["TraceRecorder"]
 
-_BLOCK = 1024 * WIDTH
-_MOST_LIVE_BLOCKS = 512
+_MOST_MESSAGES = 1000
 
 
 class TraceRecorder:
@@ -64,11 +62,16 @@ class TraceRecorder:
         Record inputs as text: as they are where they are text, else their ``repr``; or what a
         function makes of them, which is the place to redact (None records nothing). Answers from
         the cache carry none; they share the ``key`` of the request that was computed.
+    latest_only : bool
+        Keep the latest half a million records at most, for a screen that watches without end;
+        without folder and payloads.
     clock_ns : callable
         The engine's clock, for :meth:`window`.
 
     Raises
     ------
+    SettingError
+        A parameter is outside its range, or ``latest_only`` is asked for with a folder or payloads.
     TraceError
         ``spill_to`` is not a new or empty folder.
     """
@@ -80,23 +83,27 @@ class TraceRecorder:
         spill_to: str | Path | None = None,
         chunk_size: int = 100_000,
         payloads: bool | PayloadText = False,
+        latest_only: bool = False,
         clock_ns: Callable[[], int] = time.perf_counter_ns,
     ) -> None:
         check_integer("chunk_size", chunk_size, at_least=1)
         if not isinstance(payloads, bool) and not callable(payloads):
             raise SettingError(f"payloads is {payloads!r}; expected True, False or a function.")
+        if latest_only and (spill_to is not None or payloads):
+            raise SettingError(
+                "latest_only keeps no folder and no payloads; leave spill_to and payloads out."
+            )
         self._metadata = {"simulated": False, **(metadata or {})}
         self._chunk_rows = chunk_size
+        self._latest_only = latest_only
         self._text = payload_text if payloads is True else (payloads or None)
         self._clock_ns = clock_ns
         self._lock = threading.Lock()
-        self._rows: list[int] = []  # this very list for life: events extend it without a lock
+        self._log = RowLog(clock_ns, latest_only=latest_only)
+        self._rows = self._log.rows
         self._extend = self._rows.extend
-        self._blocks: list[bytes] = []
-        self._live: deque[LiveBlock] = deque(maxlen=_MOST_LIVE_BLOCKS)
         self._errors: dict[str, int] = {}
         self._payloads: dict[int, str] = {}
-        self._n_requests, self._n_counted = 0, 0
         self._writer = None if spill_to is None else self._open(Path(spill_to))
 
     def __enter__(self) -> Self:
@@ -113,9 +120,8 @@ class TraceRecorder:
     def __len__(self) -> int:
         """Return the number of requests recorded."""
         with self._lock:
-            self._pack()
-            self._count()
-            return self._n_requests
+            self._log.cut()
+            return self._log.count_requests()
 
     # -- events: called by the engine's threads -----------------------------------------------
 
@@ -124,8 +130,11 @@ class TraceRecorder:
     ) -> None:
         """Record a request that was answered from the cache."""
         kind = with_priority(HIT, priority) if priority else HIT
-        self._extend((request_id, arrival_ns, end_ns, hash(key), kind))
-        if len(self._rows) > _BLOCK:
+        try:
+            self._extend(pack_row(request_id, arrival_ns, end_ns, hash(key), kind))
+        except struct.error:
+            self._log.add([request_id, arrival_ns, end_ns, hash(key), kind])
+        if len(self._rows) > BLOCK_BYTES:
             self._make_room()
 
     def on_batch(self, batch: ObservedBatch) -> None:
@@ -133,17 +142,22 @@ class TraceRecorder:
         kind, requests = BATCH_KINDS[batch.reason._value_], batch.requests
         if batch.error is not None or self._text is not None:
             self._record_with_texts(batch, kind)
-        elif len(requests) > 1 or (requests[0].key is not None and requests[0].joined):
-            self._extend(_rows_of(batch, kind))
+        elif len(requests) > 1 or requests[0].joined:
+            self._log.add(rows_of_batch(batch, kind))
         else:  # the same for a single request, at half the cost
-            (request,) = requests
+            request = requests[0]
             key = request.key
-            hashed, flags = (0, COMPUTED) if key is None else (hash(key), HAS_KEY)
-            self._extend((
-                batch.id, batch.start_ns, batch.end_ns, batch.worker, kind,
-                request.id, request.arrival_ns, request.priority, hashed, flags,
-            ))  # fmt: skip
-        if len(self._rows) > _BLOCK:
+            try:
+                self._extend(
+                    pack_two_rows(
+                        batch.id, batch.start_ns, batch.end_ns, batch.worker, kind,
+                        request.id, request.arrival_ns, request.priority,
+                        0 if key is None else hash(key), COMPUTED if key is None else HAS_KEY,
+                    )
+                )  # fmt: skip
+            except struct.error:
+                self._log.add(rows_of_batch(batch, kind))
+        if len(self._rows) > BLOCK_BYTES:
             self._make_room()
 
     def on_unserved(self, request: ObservedRequest, end_ns: int, error: BaseException) -> None:
@@ -153,8 +167,8 @@ class TraceRecorder:
         with self._lock:
             kind = with_error(with_priority(flags, request.priority), self._error_code(error))
             self._note_payload(request)
-            self._extend((request.id, request.arrival_ns, end_ns, hashed, kind))
-        if len(self._rows) > _BLOCK:
+            self._log.add([request.id, request.arrival_ns, end_ns, hashed, kind])
+        if len(self._rows) > BLOCK_BYTES:
             self._make_room()
 
     def _record_with_texts(self, batch: ObservedBatch, kind: int) -> None:
@@ -165,10 +179,13 @@ class TraceRecorder:
                 self._note_payload(request)
                 for other in request.joined:
                     self._note_payload(other)
-            self._extend(_rows_of(batch, kind))
+            self._log.add(rows_of_batch(batch, kind))
 
     def _error_code(self, error: BaseException) -> int:
-        return self._errors.setdefault(f"{type(error).__name__}: {error}", len(self._errors))
+        message = f"{type(error).__name__}: {error}"
+        if self._latest_only and len(self._errors) >= _MOST_MESSAGES:
+            message = next(reversed(self._errors))
+        return self._errors.setdefault(message, len(self._errors))
 
     def _note_payload(self, request: ObservedRequest) -> None:
         text = None if self._text is None else self._text(request.input_data)
@@ -197,8 +214,9 @@ class TraceRecorder:
             trace.metadata.update(described)
             return trace
         with self._lock:
-            self._pack()
-            chunk = self._chunk()
+            self._log.cut()
+            chunk = self._chunk(tuple(self._log.blocks))
+            self._log.check_all_fitted()
         records = chunk.records(with_payloads=self._text is not None)
         return Trace(records.requests, records.batches, errors=records.errors, metadata=described)
 
@@ -213,16 +231,13 @@ class TraceRecorder:
             Length of the window, in s, above 0.
         """
         with self._lock:
-            self._pack()
-            blocks = list(self._live)
-        return figures_of_window(blocks, self._clock_ns(), seconds)
+            self._log.cut()
+        return self._log.live.figures(self._clock_ns(), seconds)
 
     def clear(self) -> None:
         """Forget everything recorded so far, except what is in the folder."""
         with self._lock:
-            del self._rows[:]
-            self._blocks, self._n_requests, self._n_counted = [], 0, 0
-            self._live.clear()
+            self._log.clear()
             self._errors, self._payloads = {}, {}
 
     def flush(self) -> None:
@@ -235,9 +250,11 @@ class TraceRecorder:
         """
         if self._writer is not None:
             with self._lock:
-                self._pack()
-                self._cut()
+                self._log.cut()
+                self._hand_over(self._writer)
             self._writer.flush()
+            with self._lock:
+                self._log.check_all_fitted()
 
     def close(self) -> None:
         """Flush, and end the thread that writes; events that still come are recorded as before."""
@@ -254,73 +271,20 @@ class TraceRecorder:
         atexit.register(self.close)
         return writer
 
-    # -- blocks and chunks --------------------------------------------------------------------
+    # -- chunks -------------------------------------------------------------------------------
 
     def _make_room(self) -> None:
         with self._lock:
-            if len(self._rows) > _BLOCK:
-                self._pack()
-            if self._writer is not None and self._n_kept_rows() >= self._chunk_rows:
-                self._cut()
+            if len(self._rows) > BLOCK_BYTES:
+                self._log.cut()
+            if self._writer is not None and self._log.n_rows >= self._chunk_rows:
+                self._hand_over(self._writer)
 
-    def _pack(self) -> None:
-        """Turn the rows so far into a block; the lock is held."""
-        n = len(self._rows)
-        if n == 0:
-            return
-        rows = self._rows[:n]
-        del self._rows[:n]
-        try:
-            self._add_block(struct.pack(f"{n}q", *rows))
-        except struct.error:
-            self._add_what_fits(rows)
-
-    def _add_block(self, block: bytes) -> None:
-        self._blocks.append(block)
-        self._live.append(LiveBlock(self._clock_ns(), block))
-
-    def _add_what_fits(self, rows: list[int]) -> None:
-        """Add rows of which some are no 64-bit integers, without these."""
-        good, bad_ids = [], []
-        for row in range(0, len(rows), WIDTH):
-            try:
-                good.append(struct.pack(f"{WIDTH}q", *rows[row : row + WIDTH]))
-            except struct.error:
-                bad_ids.append(rows[row])
-        self._add_block(b"".join(good))
-        count = "1 record was" if len(bad_ids) == 1 else f"{len(bad_ids)} records were"
-        raise TraceError(
-            f"{count} dropped, first that of request or batch {bad_ids[0]}: not all of it is "
-            "64-bit integers; give arrival_ns as a tick of time.perf_counter_ns()."
-        )
-
-    def _count(self) -> None:
-        self._n_requests += n_requests(self._blocks[self._n_counted :])
-        self._n_counted = len(self._blocks)
-
-    def _n_kept_rows(self) -> int:
-        return sum(map(len, self._blocks)) // (8 * WIDTH)
-
-    def _chunk(self) -> Chunk:
-        return Chunk(tuple(self._blocks), tuple(self._errors), dict(self._payloads))
-
-    def _cut(self) -> None:
+    def _hand_over(self, writer: SpillWriter) -> None:
         """Hand the blocks so far to the writer; the lock is held."""
-        if self._blocks and self._writer is not None:
-            self._writer.put(self._chunk())
-            self._count()
-            self._blocks, self._errors, self._payloads, self._n_counted = [], {}, {}, 0
+        if self._log.blocks:
+            writer.put(self._chunk(self._log.take()))
+            self._errors, self._payloads = {}, {}
 
-
-def _rows_of(batch: ObservedBatch, kind: int) -> list[int]:
-    rows = [batch.id, batch.start_ns, batch.end_ns, batch.worker, kind]
-    for request in batch.requests:
-        key = request.key
-        if key is None:
-            rows += (request.id, request.arrival_ns, request.priority, 0, COMPUTED)
-        else:
-            hashed = hash(key)
-            rows += (request.id, request.arrival_ns, request.priority, hashed, HAS_KEY)
-            for other in request.joined:
-                rows += (other.id, other.arrival_ns, other.priority, hashed, HAS_KEY | JOINED)
-    return rows
+    def _chunk(self, blocks: tuple[bytes, ...]) -> Chunk:
+        return Chunk(blocks, tuple(self._errors), dict(self._payloads))

@@ -12,11 +12,13 @@ The requests that a batch computed follow its own row, with nothing between them
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
+from codomyrmex_lab.optimization.observer import ObservedBatch
 from codomyrmex_lab.tracing.columns import (
     MISSING_TICK,
     NONE,
@@ -34,9 +36,15 @@ __all__ = [
     "JOINED",
     "UNSERVED",
     "WIDTH",
+    "SplitRows",
     "as_rows",
     "columns_of",
+    "error_codes",
     "n_requests",
+    "pack_row",
+    "pack_two_rows",
+    "packed",
+    "rows_of_batch",
     "with_error",
     "with_priority",
 ]
@@ -50,6 +58,16 @@ _MOST_ERRORS = _ERROR_MASK - 1
 BATCH_KINDS = {reason.value: BATCH | code << _REASON_SHIFT for code, reason in enumerate(REASONS)}
 """Kind of the row of a batch by the value of its reason."""
 
+pack_row = struct.Struct(f"{WIDTH}q").pack
+"""Packs the integers of one row; like the next one, raises ``struct.error`` if some are none."""
+
+pack_two_rows = struct.Struct(f"{2 * WIDTH}q").pack
+
+
+def packed(numbers: Sequence[int]) -> bytes:
+    """Return the integers of any number of rows packed; ``struct.error`` if some are none."""
+    return struct.pack(f"{len(numbers)}q", *numbers)
+
 
 def with_error(kind: int, code: int) -> int:
     """Return the kind of a row of something that failed with the error of a code."""
@@ -61,6 +79,21 @@ def with_priority(kind: int, priority: int) -> int:
     return kind | priority << _PRIORITY_SHIFT
 
 
+def rows_of_batch(batch: ObservedBatch, kind: int) -> list[int]:
+    """Return the integers of the rows of a batch and of all requests that it answered."""
+    numbers = [batch.id, batch.start_ns, batch.end_ns, batch.worker, kind]
+    for request in batch.requests:
+        key = request.key
+        if key is None:
+            numbers += (request.id, request.arrival_ns, request.priority, 0, COMPUTED)
+        else:
+            hashed = hash(key)
+            numbers += (request.id, request.arrival_ns, request.priority, hashed, HAS_KEY)
+            for other in request.joined:
+                numbers += (other.id, other.arrival_ns, other.priority, hashed, HAS_KEY | JOINED)
+    return numbers
+
+
 def as_rows(blocks: Iterable[bytes]) -> NDArray[np.int64]:
     """Return blocks of packed integers as rows, shape (n_rows, WIDTH)."""
     return np.frombuffer(b"".join(blocks), dtype=np.int64).reshape(-1, WIDTH)
@@ -69,6 +102,48 @@ def as_rows(blocks: Iterable[bytes]) -> NDArray[np.int64]:
 def n_requests(blocks: Iterable[bytes]) -> int:
     """Return how many rows of some blocks are requests."""
     return int(np.count_nonzero((as_rows(blocks)[:, 4] & BATCH) == 0))
+
+
+class SplitRows:
+    """Rows of requests and rows of batches, apart, with what each kind of request is.
+
+    Parameters
+    ----------
+    rows : int64, shape (n_rows, WIDTH)
+        In the order in which they were noted.
+
+    Attributes
+    ----------
+    requests, batches : int64, shape (WIDTH, n_requests) and (WIDTH, n_batches)
+        The integers of each.
+    batch : int64, shape (n_requests,)
+        Position of each request's batch; ``NONE`` where no batch computed it.
+    size : int64, shape (n_batches,)
+        Requests that each batch computed, without those that joined them.
+    is_computed, is_joined, is_hit, has_key : bool, shape (n_requests,)
+        What the kind says.
+    """
+
+    def __init__(self, rows: NDArray[np.int64]) -> None:
+        columns = np.ascontiguousarray(rows.T)
+        is_batch = (columns[4] & BATCH) != 0
+        asked, called = np.flatnonzero(~is_batch), np.flatnonzero(is_batch)
+        self.requests, self.batches = columns[:, asked], columns[:, called]
+        kind = self.requests[4]
+        self.is_hit, self.is_joined = (kind & HIT) != 0, (kind & JOINED) != 0
+        self.has_key = (kind & (HAS_KEY | HIT)) != 0
+        self.is_computed = (kind & (HIT | UNSERVED)) == 0
+        self.batch = np.where(self.is_computed, np.cumsum(is_batch)[asked] - 1, NONE)
+        own = self.batch[self.is_computed & ~self.is_joined]
+        self.size = np.bincount(own, minlength=len(called))
+
+    def of_batch(
+        self, column: NDArray[np.int64], otherwise: NDArray[np.int64]
+    ) -> NDArray[np.int64]:
+        """Return what a column of the batches says for each computed request, else another."""
+        if not len(column):
+            return otherwise
+        return np.where(self.is_computed, column[self.batch], otherwise)
 
 
 def columns_of(rows: NDArray[np.int64]) -> tuple[RequestColumns, BatchColumns]:
@@ -84,58 +159,35 @@ def columns_of(rows: NDArray[np.int64]) -> tuple[RequestColumns, BatchColumns]:
     RequestColumns, BatchColumns
         Error codes are those that the rows were given.
     """
-    kind = rows[:, 4]
-    is_batch = (kind & BATCH) != 0
-    row_of_batch = (np.cumsum(is_batch, dtype=np.int32) - 1)[~is_batch]
-    asked, calls = rows[~is_batch], rows[is_batch]
-    kind = asked[:, 4]
-    computed = (kind & (HIT | UNSERVED)) == 0
-    own = computed & ((kind & JOINED) == 0)
+    split = SplitRows(rows)
+    batch_id, batch_start_ns, batch_end_ns, worker, batch_kind = split.batches
+    batch_error = error_codes(batch_kind)
     batches = BatchColumns.of(
-        calls[:, 1],
-        calls[:, 2],
-        np.bincount(row_of_batch[own], minlength=len(calls)),
-        id=calls[:, 0],
-        reason=calls[:, 4] >> _REASON_SHIFT & _REASON_MASK,
-        worker=calls[:, 3],
-        error=_error_codes(calls[:, 4]),
+        batch_start_ns,
+        batch_end_ns,
+        split.size,
+        id=batch_id,
+        reason=batch_kind >> _REASON_SHIFT & _REASON_MASK,
+        worker=worker,
+        error=batch_error,
     )
-    return _request_columns(asked, computed, row_of_batch, batches), batches
-
-
-def _request_columns(
-    rows: NDArray[np.int64],
-    computed: NDArray[np.bool_],
-    row_of_batch: NDArray[np.int32],
-    batches: BatchColumns,
-) -> RequestColumns:
-    arrival_ns, kind = rows[:, 1], rows[:, 4]
-    joined = (kind & JOINED) != 0
-    from_cache = (kind & HIT) != 0
-    batch = np.where(computed, row_of_batch, NONE).astype(np.int32)
-    end_ns, priority, error = rows[:, 2].copy(), kind >> _PRIORITY_SHIFT, _error_codes(kind)
-    start_ns = np.where(from_cache, end_ns, MISSING_TICK)
-    if len(batches):
-        batch_start_ns = batches.start_ns[batch]
-        late = joined & (arrival_ns > batch_start_ns)
-        start_ns = np.where(computed, np.where(late, arrival_ns, batch_start_ns), start_ns)
-        end_ns = np.where(computed, batches.end_ns[batch], end_ns)
-        priority = np.where(computed, rows[:, 2], priority)
-        error = np.where(computed, batches.error[batch], error)
+    id, arrival_ns, third, key, kind = split.requests
+    start_ns = split.of_batch(batch_start_ns, np.where(split.is_hit, third, MISSING_TICK))
     return RequestColumns.of(
-        arrival_ns.copy(),
-        start_ns,
-        end_ns,
-        id=rows[:, 0].copy(),
-        priority=priority,
-        key=rows[:, 3].copy(),
-        has_key=(kind & (HAS_KEY | HIT)) != 0,
-        from_cache=from_cache,
-        joined=joined,
-        batch=batch,
-        error=error,
-    )
+        arrival_ns,
+        np.where(split.is_joined, np.maximum(start_ns, arrival_ns), start_ns),
+        split.of_batch(batch_end_ns, third),
+        id=id,
+        priority=np.where(split.is_computed, third, kind >> _PRIORITY_SHIFT),
+        key=key,
+        has_key=split.has_key,
+        from_cache=split.is_hit,
+        joined=split.is_joined,
+        batch=split.batch,
+        error=split.of_batch(batch_error, error_codes(kind)),
+    ), batches
 
 
-def _error_codes(kind: NDArray[np.int64]) -> NDArray[np.int64]:
+def error_codes(kind: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the codes of the errors in some kinds, ``NONE`` where there is none."""
     return (kind >> _ERROR_SHIFT & _ERROR_MASK) - 1

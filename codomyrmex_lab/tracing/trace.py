@@ -13,38 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codomyrmex_lab.errors import TraceError
-from codomyrmex_lab.tracing.columns import (
-    MISSING_TICK,
-    NONE,
-    REASONS,
-    BatchColumns,
-    Records,
-    RequestColumns,
-)
+from codomyrmex_lab.tracing.columns import NONE, BatchColumns, Records, RequestColumns
+from codomyrmex_lab.tracing.frames import SOURCES, batches_frame, requests_frame, results_frame
 from codomyrmex_lab.tracing.over_time import figures_over_time
 from codomyrmex_lab.tracing.parquet import TraceFiles, write_records
 from codomyrmex_lab.tracing.summary import TraceSummary, summarize
 
 __all__ = ["Trace"]
-
-_SOURCES = {
-    "id": ("id",),
-    "arrival": (),
-    "priority": ("priority",),
-    "key": ("key",),
-    "payload": ("payload",),
-    "start": ("start_ns",),
-    "end": ("end_ns",),
-    "latency_ms": ("end_ns",),
-    "queue_ms": ("start_ns",),
-    "service_ms": ("start_ns", "end_ns"),
-    "from_cache": ("from_cache",),
-    "joined": ("joined",),
-    "batch_size": ("batch_id", "batch_size"),
-    "batch_id": ("batch_id",),
-    "error": ("error",),
-}
-"""What a file must give, besides the arrival, for each column of the frame."""
 
 
 class Trace:
@@ -177,18 +152,7 @@ class Trace:
         hash of the cache key, equal for equal inputs of one process, missing where the cache was
         not asked. ``payload``, a string, only where payloads were recorded.
         """
-        columns = self._requests
-        frame = pd.DataFrame(
-            {
-                "id": columns.id,
-                "arrival": self._since_origin(columns.arrival_ns),
-                "priority": columns.priority,
-                "key": pd.arrays.IntegerArray(columns.key, ~columns.has_key),
-            }
-        )
-        if columns.payload is not None:
-            frame["payload"] = pd.array(columns.payload, dtype="string")
-        return frame
+        return requests_frame(self._requests, self.origin_ns)
 
     @cached_property
     def results(self) -> pd.DataFrame:
@@ -201,23 +165,7 @@ class Trace:
         ``batch_size`` and ``batch_id`` Int64, missing without a batch; ``error`` string,
         ``"ExceptionName: message"``, missing where there was none.
         """
-        columns = self._requests
-        without_batch = columns.batch == NONE
-        return pd.DataFrame(
-            {
-                "id": columns.id,
-                "start": self._since_origin(columns.start_ns),
-                "end": self._since_origin(columns.end_ns),
-                "latency_ms": _milliseconds(columns.arrival_ns, columns.end_ns),
-                "queue_ms": _milliseconds(columns.arrival_ns, columns.start_ns),
-                "service_ms": _milliseconds(columns.start_ns, columns.end_ns),
-                "from_cache": columns.from_cache,
-                "joined": columns.joined,
-                "batch_size": _looked_up(self._batches.size, columns.batch, without_batch),
-                "batch_id": _looked_up(self._batches.id, columns.batch, without_batch),
-                "error": self._messages(columns.error),
-            }
-        )
+        return results_frame(self._records, self.origin_ns)
 
     @cached_property
     def batches(self) -> pd.DataFrame:
@@ -227,20 +175,7 @@ class Trace:
         ``reason`` categorical, why it left; ``worker`` int32, -1 for a direct call;
         ``service_ms`` (end - start); ``error`` string, missing where there was none.
         """
-        columns = self._batches
-        names = [reason.value for reason in REASONS]
-        return pd.DataFrame(
-            {
-                "batch_id": columns.id,
-                "start": self._since_origin(columns.start_ns),
-                "end": self._since_origin(columns.end_ns),
-                "size": columns.size,
-                "reason": pd.Categorical.from_codes(columns.reason, pd.Index(names)),
-                "worker": columns.worker,
-                "service_ms": _milliseconds(columns.start_ns, columns.end_ns),
-                "error": self._messages(columns.error),
-            }
-        )
+        return batches_frame(self._batches, self._errors, self.origin_ns)
 
     def frame(self, columns: Sequence[str] | None = None) -> pd.DataFrame:
         """Return requests and results side by side, one row per request.
@@ -257,7 +192,7 @@ class Trace:
         """
         if columns is None:
             return pd.concat([self.requests, self.results.drop(columns="id")], axis="columns")
-        known = [*_SOURCES] if self._stored is not None else [*self.frame().columns]
+        known = [*SOURCES] if self._stored is not None else [*self.frame().columns]
         unknown = [name for name in columns if name not in known]
         if unknown:
             raise TraceError(
@@ -265,7 +200,7 @@ class Trace:
             )
         if self._stored is None or "_records" in self.__dict__:
             return self.frame()[list(columns)]
-        needed = {"arrival_ns", *(source for name in columns for source in _SOURCES[name])}
+        needed = {"arrival_ns", *(source for name in columns for source in SOURCES[name])}
         part = self._stored.read(needed)
         return Trace(part.requests, part.batches, errors=part.errors).frame()[list(columns)]
 
@@ -317,12 +252,16 @@ class Trace:
             requests, self._batches.take(kept), errors=self._errors, metadata=self.metadata
         )
 
-    def _since_origin(self, ticks: NDArray[np.int64]) -> NDArray[np.timedelta64]:
-        return ticks.view("timedelta64[ns]") - np.timedelta64(self.origin_ns, "ns")
+    def with_arrivals(self, arrival_ns: NDArray[np.int64]) -> Self:
+        """Return the trace of requests that were due at other times than the engine was told.
 
-    def _messages(self, codes: NDArray[np.int32]) -> pd.api.extensions.ExtensionArray:
-        texts = np.array([*self._errors, pd.NA], dtype=object)
-        return pd.array(texts[codes], dtype="string")
+        Parameters
+        ----------
+        arrival_ns : int64, shape (n_requests,)
+            Tick of each row of the frames.
+        """
+        requests = replace(self._requests, arrival_ns=arrival_ns)
+        return type(self)(requests, self._batches, errors=self._errors, metadata=self.metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -361,17 +300,3 @@ def _check_references(name: str, rows: NDArray[np.int32], n: int) -> None:
             f"Column {name!r} refers to row {int(rows.max())} of {n}; expected rows below {n}, "
             f"or {NONE} for none."
         )
-
-
-def _milliseconds(since_ns: NDArray[np.int64], until_ns: NDArray[np.int64]) -> NDArray[np.float64]:
-    with np.errstate(over="ignore"):
-        duration_ms = (until_ns - since_ns) / 1e6
-    duration_ms[(since_ns == MISSING_TICK) | (until_ns == MISSING_TICK)] = np.nan
-    return duration_ms
-
-
-def _looked_up(
-    values: NDArray[Any], rows: NDArray[np.int32], without: NDArray[np.bool_]
-) -> pd.arrays.IntegerArray:
-    found = np.append(values.astype(np.int64), 0)[rows]
-    return pd.arrays.IntegerArray(found, without.copy())

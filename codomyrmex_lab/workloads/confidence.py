@@ -1,14 +1,4 @@
-"""When a run has seen enough: once a percentile of its latencies is known well enough.
-
-Latencies of requests that queue behind each other resemble each other, so n of them say less than
-n independent ones would. How much less is measured: the share of samples above the percentile is
-taken in consecutive batches, and the variance of these shares, over what independent samples
-would show, is the factor by which the sample count is reduced before the interval is looked up.
-
-References
-----------
-A. M. Law, Simulation Modeling and Analysis, 5th ed., McGraw-Hill, 2015, chapter 9 (batch means).
-"""
+"""When a run has seen enough: once a percentile of its latencies is known well enough."""
 
 from __future__ import annotations
 
@@ -23,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from codomyrmex_lab.errors import SettingError
-from codomyrmex_lab.tracing.percentiles import Percentile, rank_interval
+from codomyrmex_lab.tracing.dependence import dependent_percentiles
+from codomyrmex_lab.tracing.percentiles import Percentile
 from codomyrmex_lab.workloads.ranges import check_number
 
-__all__ = ["Confidence", "ConfidenceWatch", "dependent_percentile"]
+__all__ = ["Confidence", "ConfidenceWatch"]
 
-_N_BATCHES = 32
 _CHECK_EVERY_S = 0.1
 _GROWTH = 1.1
 
@@ -72,53 +62,11 @@ class Confidence:
 
     def estimate(self, latency_ms: ArrayLike) -> Percentile:
         """Return the percentile and its interval, for latencies in the order of their answers."""
-        return dependent_percentile(latency_ms, self.percent, self.confidence)
+        return dependent_percentiles(latency_ms, [self.percent], self.confidence)[0]
 
     def reached(self, estimate: Percentile) -> bool:
         """Tell whether an estimate is as narrow as asked."""
         return _relative_width(estimate) <= self.relative_width
-
-
-def dependent_percentile(
-    samples: ArrayLike, percent: float, confidence: float = 0.95
-) -> Percentile:
-    """Return a percentile with an interval that allows for neighbours that resemble each other.
-
-    Parameters
-    ----------
-    samples : float64, shape (n_samples,)
-        In the order in which they came about; without NaN.
-    percent : float
-        Above 0 and below 100.
-    confidence : float
-        Above 0 and below 1.
-
-    Returns
-    -------
-    Percentile
-        Its ``n_samples`` are the independent samples that the given ones are worth.
-    """
-    values = np.asarray(samples, dtype=np.float64)
-    n = len(values)
-    if n == 0:
-        return Percentile(percent, math.nan, math.nan, math.nan, 0)
-    value = float(np.percentile(values, percent))
-    worth = max(int(n / _dependence(values > value)), 1)
-    low, high = rank_interval(worth, percent, confidence)
-    ordered = np.sort(values)
-    ci_low = -math.inf if low < 1 else float(ordered[math.floor((low - 1) / worth * n)])
-    ci_high = math.inf if high > worth else float(ordered[math.ceil(high / worth * n) - 1])
-    return Percentile(percent, value, min(ci_low, value), max(ci_high, value), worth)
-
-
-def _dependence(above: NDArray[np.bool_]) -> float:
-    """Variance of batch means over that of independent samples; 1 at least."""
-    size = len(above) // _N_BATCHES
-    share = float(above.mean())
-    if size == 0 or share == 0:
-        return 1.0
-    means = above[: size * _N_BATCHES].reshape(_N_BATCHES, size).mean(axis=1)
-    return max(size * float(means.var(ddof=1)) / (share * (1 - share)), 1.0)
 
 
 def _relative_width(estimate: Percentile) -> float:

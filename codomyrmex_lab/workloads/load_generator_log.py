@@ -15,11 +15,12 @@ from numpy.typing import NDArray
 
 from codomyrmex_lab.errors import LoadGenError
 
-__all__ = ["LoadGenSummary", "read_samples", "read_summary"]
+__all__ = ["LoadGenSummary", "LoadGenTimes", "read_summary", "read_times"]
 
 _LINE_START = ":::MLLOG "
 _SAMPLE = re.compile(
-    r'"sample_seq":(\d+).*"issue_start_ns":(-?\d+),"complete_ns":(\d+)', flags=re.ASCII
+    r'"ph":"b".*"ts":(\d+)\.(\d{3}),.*"sample_seq":(\d+),.*"complete_ns":(\d+)',
+    flags=re.ASCII,
 )
 _THROUGHPUT_KEYS = (
     "result_completed_samples_per_sec",  # Server
@@ -88,35 +89,48 @@ def read_summary(folder: Path) -> LoadGenSummary:
         ) from None
 
 
-def read_samples(folder: Path, n_samples: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return what LoadGen traced of each sample, in the order in which it sent them.
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadGenTimes:
+    """Instants of each sample by LoadGen's clock, in the order in which it sent them.
 
-    Returns
-    -------
-    late_ns, latency_ns : int64, shape (n_samples,)
-        From the time at which LoadGen was to send, to its sending, and to the completion.
+    Parameters
+    ----------
+    due_ns : int64, shape (n_samples,)
+        When LoadGen was to send it, in ns since it began to trace. Its latencies count from here:
+        in SERVER the time that its schedule says, in OFFLINE the start of the run, and in
+        SINGLE_STREAM the moment at which it saw that the last sample was complete.
+    latency_ns : int64, shape (n_samples,)
+        From due to the moment at which it was told of the completion.
+    """
+
+    due_ns: NDArray[np.int64]
+    latency_ns: NDArray[np.int64]
+
+
+def read_times(folder: Path, n_samples: int) -> LoadGenTimes:
+    """Return what LoadGen traced of each sample of the run that wrote its log to a folder.
 
     Raises
     ------
     LoadGenError
         The file is missing, or has not all samples.
     """
-    late_ns = np.full(n_samples, -1, dtype=np.int64)
-    latency_ns = np.full(n_samples, -1, dtype=np.int64)
+    times = np.full((2, n_samples), -1, dtype=np.int64)
     try:
         with (folder / "mlperf_log_trace.json").open(encoding="utf-8") as lines:
             for line in lines:
                 found = _SAMPLE.search(line)
-                if found and int(found[1]) < n_samples:
-                    late_ns[int(found[1])], latency_ns[int(found[1])] = int(found[2]), int(found[3])
+                if found and int(found[3]) < n_samples:
+                    times[:, int(found[3])] = int(found[1] + found[2]), int(found[4])
     except OSError as error:
         raise LoadGenError(f"LoadGen left no trace in {folder}: {error.strerror}.") from None
-    if (latency_ns < 0).any():
+    n_found = int((times[0] >= 0).sum())
+    if n_found < n_samples:
         raise LoadGenError(
-            f"LoadGen's trace in {folder} has {int((latency_ns >= 0).sum())} of {n_samples} "
-            "samples; its version is not 5 or 6."
+            f"LoadGen's trace in {folder} has {n_found} of {n_samples} samples; its version is "
+            "not 5 or 6."
         )
-    return late_ns, latency_ns
+    return LoadGenTimes(*times)
 
 
 def _entries(log: str) -> dict[str, list[Any]]:

@@ -28,13 +28,19 @@ class Progress:
         Number of requests; where it is not known beforehand the number done stands for it.
     title : str
         Shown before the bar.
+    unit : str
+        What is counted.
     """
 
     def __init__(
-        self, shown: bool | ProgressFunction, total: int | None, title: str = "Replay"
+        self,
+        shown: bool | ProgressFunction,
+        total: int | None,
+        title: str = "Replay",
+        unit: str = "request",
     ) -> None:
         self._total = total
-        self._bar = tqdm(total=total, unit="request", desc=title) if shown is True else None
+        self._bar = tqdm(total=total, unit=unit, desc=title) if shown is True else None
         self._tell = shown if callable(shown) else None
         self._due_ns = 0
 

@@ -73,6 +73,7 @@ def replay(
     -----
     LateDriverWarning
         The driver's 99th percentile of lateness is above 1 ms and a tenth of the median latency.
+        Not where ``progress`` is a function: whoever watches shows ``lateness_ms`` itself.
 
     Raises
     ------

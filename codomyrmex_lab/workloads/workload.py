@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -56,6 +56,7 @@ class Workload(Loadable):
     payloads: Sequence[Any]
     priorities: NDArray[np.int32]
     columns: pd.DataFrame
+    _derived: dict[str, NDArray[Any]]
 
     def __init__(
         self,
@@ -82,6 +83,7 @@ class Workload(Loadable):
             "columns": pd.DataFrame(index=pd.RangeIndex(n)) if columns is None else columns,
         }
         object.__setattr__(self, "arrival_s", arrival)
+        object.__setattr__(self, "_derived", {})
         for name, values in columns_given.items():
             if len(values) != n:
                 raise WorkloadError(
@@ -194,6 +196,31 @@ class Workload(Loadable):
         drawn = draw_inputs(len(self), keys, n_keys, None, generators(seed)[1])
         return type(self)(self.arrival_s, *drawn, self.priorities, self.columns)
 
+    def with_costs(self, costs: ArrayLike | Callable[[Any], float], column: str = "cost") -> Self:
+        """Return the same requests with what each costs to compute, in a column of that name.
+
+        Parameters
+        ----------
+        costs : array of float64, shape (n_requests,), or callable
+            The cost of each request (its tokens, say), or a function that tells it of a payload.
+        column : str
+            Where it goes in :attr:`columns`.
+
+        Raises
+        ------
+        WorkloadError
+            A cost is not a finite number, or there is not one per request.
+        """
+        given = [costs(payload) for payload in self.payloads] if callable(costs) else costs
+        values = frozen_array(column, given, np.float64)
+        if len(values) != len(self) or not np.isfinite(values).all():
+            raise WorkloadError(
+                f"{len(values)} costs are given for {len(self)} requests, "
+                f"{int(np.isfinite(values).sum())} of them finite; expected a finite one for each."
+            )
+        columns = self.columns.assign(**{column: values})
+        return type(self)(self.arrival_s, self.keys, self.payloads, self.priorities, columns)
+
     def head(self, n: int) -> Self:
         """Return the first ``n`` requests, or all if there are fewer."""
         check_integer("n", n, at_least=1)
@@ -270,6 +297,24 @@ class Workload(Loadable):
     def duration_s(self) -> float:
         """When the last request is due, in s."""
         return float(self.arrival_s[-1])
+
+    @property
+    def arrival_ns(self) -> NDArray[np.int64]:
+        """When each request is due, in whole ns, shape (n_requests,); computed once."""
+        return self._once("arrival_ns", lambda: np.rint(self.arrival_s * 1e9).astype(np.int64))
+
+    @property
+    def key_codes(self) -> NDArray[np.int32]:
+        """Numbers from 0 on, in the order of first appearance, equal for equal keys; made once."""
+        return self._once("key_codes", lambda: pd.factorize(self.keys, use_na_sentinel=False)[0])
+
+    def _once(self, name: str, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
+        if name not in self._derived:
+            dtype = np.int32 if name == "key_codes" else np.int64
+            array = make().astype(dtype, copy=False)
+            array.setflags(write=False)
+            self._derived[name] = array
+        return self._derived[name]
 
     @property
     def n_keys(self) -> int:

@@ -6,7 +6,7 @@ import pytest
 
 from codomyrmex_lab.optimization.batch import Batch
 from codomyrmex_lab.optimization.models import CloseReason
-from codomyrmex_lab.optimization.request import PendingRequest
+from codomyrmex_lab.optimization.request import PendingRequest, Terms
 from codomyrmex_lab.optimization.variants import Variant
 
 MakeBatch = Callable[..., Batch]
@@ -23,7 +23,8 @@ def make_request() -> MakeRequest:
         priority: int = 0,
         joined: tuple[PendingRequest, ...] = (),
     ) -> PendingRequest:
-        request = PendingRequest(id, None, priority, arrival_ns, arrival_ns, key)
+        terms = Terms(priority=priority, key=key)
+        request = PendingRequest(id, None, arrival_ns, arrival_ns, terms)
         for other in joined:
             request.join(other)
         return request

@@ -53,6 +53,46 @@ def test_window_of_a_trace_in_many_blocks_agrees_with_its_summary() -> None:
     assert recorder.window(1e-6).n_requests == 999  # of 1,000 ticks; the last is yet to come
 
 
+def test_longer_window_reaches_back_behind_a_shorter_one() -> None:
+    clock = iter(range(10**9, 10**12, 10**8))
+    recorder = TraceRecorder(clock_ns=lambda: next(clock))  # a tenth of a second passes per look
+    for number in range(20_000):
+        recorder.on_cache_hit(number, 0, "key", 0, 9 * 10**8)
+
+    shorter, longer = recorder.window(0.05), recorder.window(1000)
+
+    assert shorter.n_requests == 0
+    assert longer.n_requests == 20_000
+
+
+def test_window_over_everything_agrees_with_the_summary(
+    make_batch: MakeBatch, make_request: MakeRequest
+) -> None:
+    recorder = TraceRecorder(clock_ns=lambda: 10 * S)
+    for number in range(0, 3000, 6):
+        due = number * 1000
+        joined = make_request(number + 1, due + 700, key=("k", number))
+        leader = make_request(number, due, key=("k", number), joined=(joined,))
+        requests = [leader, *(make_request(number + i, due + i) for i in (2, 3))]
+        error = ValueError("x") if number % 30 == 0 else None
+        recorder.on_batch(make_batch(number, requests, due + 500, due + 2000 + number, error=error))
+        recorder.on_cache_hit(number + 4, 0, ("k", number), due, due + 40)
+        recorder.on_unserved(make_request(number + 5, due), due + 9, ValueError("y"))
+        if number % 600 == 0:
+            recorder.window(20)  # so that the next one finds some known and some new
+
+    window, summary = recorder.window(20), recorder.trace().summary()
+
+    assert (window.n_requests, window.n_errors) == (summary.n_requests, summary.n_errors)
+    assert window.cache_hit_rate == summary.cache_hit_rate
+    assert window.mean_batch_size == summary.mean_batch_size
+    for name in ("p50_ms", "p95_ms", "p99_ms"):
+        assert getattr(window, name) == pytest.approx(getattr(summary, name))
+    results = recorder.trace().results
+    waited_ms = results.loc[results["error"].isna(), "queue_ms"].sum()
+    assert window.mean_queue_length == pytest.approx(waited_ms / 1e3 / 20)
+
+
 def test_length_outside_its_range_is_refused() -> None:
     with pytest.raises(SettingError, match="seconds is 0"):
         TraceRecorder().window(0)

@@ -1,9 +1,10 @@
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
 
-from codomyrmex_lab.errors import DrainTimeoutError, TraceError
+from codomyrmex_lab.errors import DrainTimeoutError, SettingError, TraceError
 from codomyrmex_lab.optimization import (
     BatchingStrategy,
     CloseReason,
@@ -157,6 +158,25 @@ def test_event_that_is_no_integers_is_named_and_costs_only_itself(tick: int) -> 
     assert recorder.trace().requests["id"].tolist() == [0, 2]
 
 
+def test_batch_with_one_bad_request_keeps_the_others(
+    make_batch: MakeBatch, make_request: MakeRequest
+) -> None:
+    recorder = TraceRecorder()
+    bad = make_request(1, 2.5)  # type: ignore[arg-type]
+    recorder.on_batch(make_batch(0, [make_request(0, 1), bad, make_request(2, 3)], 4, 5))
+    recorder.on_batch(make_batch(7, [make_request(3, 2.5)], 8, 9))  # type: ignore[arg-type]
+
+    with pytest.raises(TraceError, match="2 records were dropped, first that of request or batch"):
+        recorder.trace()
+    assert recorder.trace().requests["id"].tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("other", [{"spill_to": "run"}, {"payloads": True}])
+def test_latest_records_alone_go_without_folder_and_payloads(other: dict[str, Any]) -> None:
+    with pytest.raises(SettingError, match="latest_only keeps no folder and no payloads"):
+        TraceRecorder(latest_only=True, **other)
+
+
 def test_unhashable_key_leaves_no_half_row() -> None:
     recorder = TraceRecorder()
     with pytest.raises(TypeError):
@@ -299,3 +319,22 @@ def test_requests_that_outlive_the_drain_time_are_recorded() -> None:
     errors = recorder.trace().results["error"]
     assert len(errors) == 3
     assert errors.str.startswith("DrainTimeoutError: ").all()
+
+
+def test_latest_only_keeps_a_bounded_number_of_records() -> None:
+    recorder = TraceRecorder(latest_only=True)
+    n = 700 * 1024
+    for number in range(n):
+        recorder.on_cache_hit(number, 0, "key", number, number + 1)
+    trace = recorder.trace()
+    assert len(recorder) == n
+    assert 400_000 < len(trace) < n
+    assert trace.requests["id"].max() == n - 1
+    assert recorder.window(1).n_requests == 0
+
+
+def test_latest_only_keeps_a_bounded_number_of_messages(make_request: MakeRequest) -> None:
+    recorder = TraceRecorder(latest_only=True)
+    for number in range(1_200):
+        recorder.on_unserved(make_request(number, 0), 1, ValueError(f"request {number}"))
+    assert recorder.trace().results["error"].nunique() == 1_000

@@ -67,6 +67,19 @@ def test_frames_have_their_documented_types(trace: Trace) -> None:
     }
 
 
+def test_other_arrivals_change_order_and_latency_and_no_end(trace: Trace) -> None:
+    arrival_ns = trace.origin_ns + np.arange(len(trace), 0, -1) * 1_000
+
+    other = trace.with_arrivals(arrival_ns)
+
+    assert other.origin_ns == trace.origin_ns + 1_000
+    assert other.requests["id"].tolist() == trace.requests["id"].tolist()[::-1]
+    ends = [one.results["end"] + pd.Timedelta(one.origin_ns) for one in (trace, other)]
+    assert ends[1].tolist() == ends[0].tolist()[::-1]
+    in_ms = (other.results["end"] - other.requests["arrival"]) / pd.Timedelta("1ms")
+    assert other.results["latency_ms"].tolist() == pytest.approx(in_ms.tolist())
+
+
 def test_empty_trace_has_the_same_types_and_figures_without_value(trace: Trace) -> None:
     empty = trace.select(np.zeros(len(trace), dtype=np.bool_))
 

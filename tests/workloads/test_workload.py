@@ -177,3 +177,15 @@ def test_repr_says_what_it_holds() -> None:
     workload = Workload([0, 0.5, 2.5], keys=["a", "b", "a"])
 
     assert repr(workload) == "<Workload: 3 requests in 2.5 s, 2 different keys>"
+
+
+def test_costs_become_a_column_that_stays_with_the_requests():
+    workload = Workload([0.0, 1.0, 2.0], payloads=["a", "bcd", "ef"])
+    assert workload.with_costs(len).head(2).columns["cost"].tolist() == [1.0, 3.0]
+    assert workload.with_costs([4, 5, 6], "tokens").columns["tokens"].tolist() == [4.0, 5.0, 6.0]
+
+
+@pytest.mark.parametrize("costs", [[1.0], [1.0, float("nan"), 2.0], ["x", "y", "z"]])
+def test_costs_that_are_not_one_finite_number_each_are_refused(costs):
+    with pytest.raises(WorkloadError):
+        Workload([0.0, 1.0, 2.0]).with_costs(costs)
