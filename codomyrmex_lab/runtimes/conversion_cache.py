@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,9 @@ from codomyrmex_lab.cache_folder import CACHE_VARIABLE, default_cache_dir
 from codomyrmex_lab.errors import VariantError
 
 __all__ = ["ConversionCache", "default_cache_dir"]
+
+_DRAFTS = ".converting-"
+_ABANDONED_S = 24 * 3600  # no conversion takes so long: its process was killed
 
 
 class ConversionCache:
@@ -41,7 +46,8 @@ class ConversionCache:
             return path
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=self.folder, prefix=".converting-") as folder:
+            self._remove_abandoned_drafts()
+            with tempfile.TemporaryDirectory(dir=self.folder, prefix=_DRAFTS) as folder:
                 draft = Path(folder) / name
                 make(draft)
                 draft.replace(path)
@@ -51,3 +57,13 @@ class ConversionCache:
                 f"name another folder with cache_dir or environment variable {CACHE_VARIABLE}."
             ) from error
         return path
+
+    def _remove_abandoned_drafts(self) -> None:
+        oldest_s = time.time() - _ABANDONED_S
+        for draft in self.folder.glob(f"{_DRAFTS}*"):
+            try:
+                abandoned = draft.stat().st_mtime < oldest_s
+            except FileNotFoundError:  # its process has just ended
+                continue
+            if abandoned:
+                shutil.rmtree(draft, ignore_errors=True)

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from threading import Lock
 from types import TracebackType
 from typing import Any, Self
+from weakref import WeakValueDictionary
 
-import onnxruntime
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from codomyrmex_lab.errors import ModelError, SettingError, VariantError
-from codomyrmex_lab.optimization.models import QuantizationType, check_integer, check_member
-from codomyrmex_lab.runtimes.conversion import ConversionSettings, conversion_key, convert
+from codomyrmex_lab.errors import ModelError, VariantError
+from codomyrmex_lab.optimization.models import QuantizationType, check_member
+from codomyrmex_lab.runtimes.calibration import Calibration
+from codomyrmex_lab.runtimes.conversion import Conversion, ConversionSettings
 from codomyrmex_lab.runtimes.conversion_cache import ConversionCache, default_cache_dir
-from codomyrmex_lab.runtimes.onnx_file import read_onnx_file
-from codomyrmex_lab.runtimes.onnx_variant import OnnxVariant, SessionSettings, VariantStatus
-from codomyrmex_lab.runtimes.payloads import TensorSpec
+from codomyrmex_lab.runtimes.conversion_progress import ProgressFunction
+from codomyrmex_lab.runtimes.onnx_file import depends_on_batch, read_onnx_file, stamp
+from codomyrmex_lab.runtimes.onnx_variant import OnnxVariant, VariantFile
+from codomyrmex_lab.runtimes.payloads import Encode, TensorSpec, stack_payloads
 from codomyrmex_lab.runtimes.quality import quality_frame
+from codomyrmex_lab.runtimes.session import SessionSettings
+from codomyrmex_lab.runtimes.variant_status import VariantStatus
 
 __all__ = ["OnnxModel"]
 
@@ -29,11 +35,12 @@ class OnnxModel:
     """A model in FP32, FP16, INT8 and INT4, run by ONNX Runtime.
 
     The file itself is the FP32 variant. The others are converted when first asked for, kept on
-    disk, and reused for as long as file, settings and tools stay the same. Calling the model runs
-    its FP32 variant. All methods may be called from several threads.
+    disk, and reused for as long as file, settings, calibration data and tools stay the same.
+    Calling the model runs its FP32 variant. All methods may be called from several threads.
 
-    Dynamic INT8 scales activations over a whole batch, so that an input's output depends a little
-    on what else is in its batch.
+    The session of a variant lives for as long as somebody holds the variant: an engine holds the
+    one that it runs, and the model the one last asked for. So a variant that an engine swaps for
+    another is closed after its last batch.
 
     Parameters
     ----------
@@ -44,15 +51,26 @@ class OnnxModel:
         ``CODOMYRMEX_LAB_CACHE`` or this user's cache folder.
     conversion : ConversionSettings
         How the other variants are converted.
+    calibration : sequence, optional
+        Payloads, a hundred or so and typical of the traffic. With them INT8 is static: the scales
+        of activations are fixed beforehand. Without, INT8 is dynamic: it takes them from each
+        batch, so that an input's output depends a little on what else is in its batch.
+    encode : callable, optional
+        Turns the payloads of a batch into a dict of input name to array, say by tokenising and
+        padding; by default payloads are arrays and are stacked. Several threads call it at once.
     intra_op_threads : int
         Threads within one model call, at least 1.
     providers : sequence of str
         ONNX Runtime's execution providers, the preferred one first.
+    progress : bool or callable
+        True shows a bar for conversions that take more than 5 s, False nothing; a function is told
+        what is being converted, the number of steps done and the number of all steps.
 
     Raises
     ------
     ModelError
-        The file is missing, is no whole ONNX model, or has no batch axis.
+        The file is missing, is no whole ONNX model, or has no batch axis; or the calibration data
+        does not fit.
     SettingError
         A setting is outside its range, or the installed runtime lacks a provider.
 
@@ -68,40 +86,63 @@ class OnnxModel:
         *,
         cache_dir: str | os.PathLike[str] | None = None,
         conversion: ConversionSettings = ConversionSettings(),  # noqa: B008 (it is immutable)
+        calibration: Sequence[Any] | None = None,
+        encode: Encode | None = None,
         intra_op_threads: int = 1,
         providers: Sequence[str] = ("CPUExecutionProvider",),
+        progress: bool | ProgressFunction = True,
     ) -> None:
-        check_integer("intra_op_threads", intra_op_threads, at_least=1)
-        _check_providers(providers)
-        self._file = read_onnx_file(Path(path).absolute())
+        self._session_settings = SessionSettings(intra_op_threads, providers)
+        self._source = read_onnx_file(Path(path).absolute())
+        self._encode = encode or partial(stack_payloads, self._source.inputs)
+        self._calibration = (
+            None
+            if calibration is None
+            else Calibration(calibration, self._encode, self._source.inputs)
+        )
         self._cache = ConversionCache(
             Path(cache_dir).absolute() if cache_dir else default_cache_dir()
         )
-        self._conversion = conversion
-        self._session_settings = SessionSettings(intra_op_threads, tuple(providers))
-        self._variants: dict[QuantizationType, OnnxVariant] = {}
+        self._conversion_settings = conversion
+        self._progress = progress
+        self._files: dict[QuantizationType, VariantFile] = {}
+        self._refusals: dict[QuantizationType, str] = {}
+        self._open_variants: WeakValueDictionary[QuantizationType, OnnxVariant] = (
+            WeakValueDictionary()
+        )
+        self._latest: OnnxVariant | None = None
         self._locks = {quantization: Lock() for quantization in QuantizationType}
         self._closed = False
 
     @property
     def path(self) -> Path:
         """The ONNX file."""
-        return self._file.path
+        return self._source.path
 
     @property
     def identity(self) -> str:
         """Name and content hash of the file; the same for equal files of one name."""
-        return f"{self.path.name}@{self._file.sha256}"
+        return f"{self.path.name}@{self._source.sha256}"
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:
-        """What one request gives: name, dtype and shape without the batch axis."""
-        return self._file.inputs
+        """What the graph takes of one request: name, dtype and shape without the batch axis."""
+        return self._source.inputs
 
     @property
     def output_names(self) -> tuple[str, ...]:
         """What one request gets."""
-        return self._file.output_names
+        return self._source.output_names
+
+    @property
+    def intra_op_threads(self) -> int:
+        """Threads within one model call."""
+        return self._session_settings.intra_op_threads
+
+    @property
+    def providers(self) -> tuple[str, ...]:
+        """The execution providers asked for; a variant tells which ones run it."""
+        return tuple(self._session_settings.providers)
 
     def __call__(self, payloads: Sequence[Any]) -> list[Any]:
         """Run one batch on the FP32 variant; see :meth:`OnnxVariant.__call__`."""
@@ -118,17 +159,18 @@ class OnnxModel:
             The model is closed, or its file has changed since it was opened.
         """
         check_member("quantization", quantization, QuantizationType)
-        variant = self._variants.get(quantization)
-        if variant is not None:
-            return variant
         with self._locks[quantization]:
             if self._closed:
                 raise ModelError(
                     f"The model {self.path.name} is closed; open it again with OnnxModel(...)."
                 )
-            if quantization not in self._variants:
-                self._variants[quantization] = self._open(quantization)
-            return self._variants[quantization]
+            variant = self._open_variants.get(quantization)
+            if variant is None or variant.is_closed:
+                file = self._variant_file(quantization)
+                variant = OnnxVariant(self._source, file, self._session_settings, self._encode)
+                self._open_variants[quantization] = variant
+            self._latest = variant
+            return variant
 
     def variants(self) -> dict[QuantizationType, VariantStatus]:
         """Convert and open every variant, and tell which are available, and why others are not."""
@@ -141,7 +183,9 @@ class OnnxModel:
         *,
         batch_size: int = 32,
     ) -> pd.DataFrame:
-        """Judge every variant by its outputs on data.
+        """Judge every variant by its outputs on data, at a glance.
+
+        :func:`codomyrmex_lab.runtimes.quality_report` tells more.
 
         Parameters
         ----------
@@ -170,9 +214,10 @@ class OnnxModel:
         self._closed = True
         for quantization, lock in self._locks.items():
             with lock:
-                variant = self._variants.pop(quantization, None)
+                variant = self._open_variants.pop(quantization, None)
                 if variant is not None:
                     variant.close()
+        self._latest = None
 
     def __enter__(self) -> Self:
         return self
@@ -189,42 +234,71 @@ class OnnxModel:
         takes = ", ".join(f"{spec.name}: {spec}" for spec in self.inputs)
         return f"OnnxModel({str(self.path)!r}: {takes} -> {', '.join(self.output_names)})"
 
-    def _open(self, quantization: QuantizationType) -> OnnxVariant:
-        if read_onnx_file(self.path).sha256 != self._file.sha256:
+    def _variant_file(self, quantization: QuantizationType) -> VariantFile:
+        """Return a variant's file, converted once."""
+        if stamp(file for file, *_ in self._source.stamp) != self._source.stamp:
             raise ModelError(
                 f"{self.path} has changed since it was opened; open it again with OnnxModel(...)."
             )
+        if quantization in self._refusals:
+            raise VariantError(self._refusals[quantization])
+        known = self._files.get(quantization)
+        if known is None or not known.path.is_file():
+            known = self._files[quantization] = self._made_file(quantization)
+        return known
+
+    def _made_file(self, quantization: QuantizationType) -> VariantFile:
+        source = self._source
         identity = f"{self.identity}/{quantization.value}"
-        path = self.path
-        if quantization is not QuantizationType.FP32:
-            key = conversion_key(self._file.sha256, quantization, self._conversion)
-            identity += f"/{key}"
-            path = self._cache.get(
-                f"{self.path.stem}.{quantization.value}.{key}.onnx",
-                lambda target: convert(self.path, target, quantization, self._conversion),
+        if quantization is QuantizationType.FP32:
+            return VariantFile(
+                quantization,
+                source.path,
+                source.size_bytes,
+                identity,
+                depends_on_batch=source.depends_on_batch,
             )
-        return OnnxVariant(self._file, quantization, path, identity, self._session_settings)
+        conversion = Conversion(
+            source.path, source.sha256, quantization, self._conversion_settings, self._calibration
+        )
+        conversion_s = 0.0
+
+        def convert(target: Path) -> None:
+            nonlocal conversion_s
+            began_s = time.perf_counter()
+            try:
+                conversion.run(target, self._progress)
+            except VariantError as error:
+                self._refusals[quantization] = str(error)  # it would be refused again
+                raise
+            conversion_s = time.perf_counter() - began_s
+
+        key = conversion.key()
+        path = self._cache.get(f"{source.path.stem}.{quantization.value}.{key}.onnx", convert)
+        return VariantFile(
+            quantization,
+            path,
+            path.stat().st_size,
+            f"{identity}/{key}",
+            conversion.method,
+            conversion_s,
+            depends_on_batch(path),
+        )
 
     def _status(self, quantization: QuantizationType) -> VariantStatus:
         try:
             variant = self.variant(quantization)
         except VariantError as error:
             return VariantStatus(quantization, available=False, reason=str(error))
-        is_source = quantization is QuantizationType.FP32
+        file = variant.file
         return VariantStatus(
             quantization,
             available=True,
-            path=variant.path,
-            file_bytes=self._file.size_bytes if is_source else variant.path.stat().st_size,
+            method=file.method,
+            path=file.path,
+            file_bytes=file.size_bytes,
+            conversion_s=file.conversion_s,
             providers=variant.providers,
-        )
-
-
-def _check_providers(providers: Sequence[str]) -> None:
-    installed = onnxruntime.get_available_providers()
-    unknown = [name for name in providers if name not in installed]
-    if isinstance(providers, str) or not providers or unknown:
-        raise SettingError(
-            f"providers is {providers!r}; expected a sequence of the execution providers that "
-            f"the installed ONNX Runtime has: {', '.join(installed)}."
+            intra_op_threads=self.intra_op_threads,
+            depends_on_batch=file.depends_on_batch,
         )

@@ -2,101 +2,109 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import onnxruntime
+from numpy.typing import NDArray
 
-from codomyrmex_lab.errors import ModelError, VariantError
+from codomyrmex_lab.errors import ModelError
 from codomyrmex_lab.optimization.models import QuantizationType
 from codomyrmex_lab.runtimes.onnx_file import OnnxFile, first_line
-from codomyrmex_lab.runtimes.payloads import split_outputs, stack_payloads
+from codomyrmex_lab.runtimes.payloads import Encode, split_outputs
+from codomyrmex_lab.runtimes.resident_size import resident_bytes
+from codomyrmex_lab.runtimes.session import SessionSettings, open_session
 
-__all__ = ["OnnxVariant", "SessionSettings", "VariantStatus"]
-
-_FATAL = 4  # the runtime raises its errors; it need not print them as well
-
-
-@dataclass(frozen=True, slots=True)
-class SessionSettings:
-    """How ONNX Runtime runs a model.
-
-    Parameters
-    ----------
-    intra_op_threads : int
-        Threads within one model call. Workers share a session and run side by side, so that one
-        thread each uses all cores.
-    providers : tuple of str
-        ONNX Runtime's execution providers, the preferred one first.
-    """
-
-    intra_op_threads: int = 1
-    providers: tuple[str, ...] = ("CPUExecutionProvider",)
+__all__ = ["OnnxVariant", "VariantFile"]
 
 
 @dataclass(frozen=True, slots=True)
-class VariantStatus:
-    """Whether a variant can be used, and what it takes.
+class VariantFile:
+    """The file of a variant and how it came about.
 
     Parameters
     ----------
     quantization : QuantizationType
-        Which one.
-    available : bool
-        Whether it runs here.
-    reason : str
-        Why it is not available; empty where it is.
-    path : pathlib.Path or None
-        Its file.
-    file_bytes : int or None
-        Size on disk.
-    providers : tuple of str
-        ONNX Runtime's execution providers that run it, the preferred one first.
+        Its number format.
+    path : pathlib.Path
+        The file.
+    size_bytes : int
+        Size on disk, external data included.
+    identity : str
+        Names source, number format and conversion; equal identities give equal outputs.
+    method : str
+        How it was converted.
+    conversion_s : float
+        Time that this took, in s; 0 where it was found.
+    depends_on_batch : bool
+        Whether an input's output depends on what else is in its batch.
     """
 
     quantization: QuantizationType
-    available: bool
-    reason: str = ""
-    path: Path | None = None
-    file_bytes: int | None = None
-    providers: tuple[str, ...] = ()
+    path: Path
+    size_bytes: int
+    identity: str
+    method: str = ""
+    conversion_s: float = 0.0
+    depends_on_batch: bool = False
 
 
 class OnnxVariant:
     """A batch function: one ONNX Runtime session, shared by all threads that call it.
 
+    Its session is freed once nobody holds the variant, or when it is closed.
+
     Parameters
     ----------
     source : OnnxFile
         The model's interface.
-    quantization : QuantizationType
-        Number format of this variant.
-    path : pathlib.Path
-        File of this variant.
-    identity : str
-        Names source, number format and conversion; equal identities give equal outputs.
+    file : VariantFile
+        What to run.
     settings : SessionSettings
         How to run it.
+    encode : callable
+        Turns the payloads of a batch into the model's inputs.
     """
 
     def __init__(
-        self,
-        source: OnnxFile,
-        quantization: QuantizationType,
-        path: Path,
-        identity: str,
-        settings: SessionSettings,
+        self, source: OnnxFile, file: VariantFile, settings: SessionSettings, encode: Encode
     ) -> None:
-        self.quantization = quantization
-        self.path = path
-        self.identity = identity
-        self._inputs = source.inputs
+        self.file = file
+        self._label = f"{source.path.name} ({file.quantization.name})"
         self._output_names = list(source.output_names)
-        self._label = f"{source.path.name} ({quantization.name})"
-        self._session: onnxruntime.InferenceSession | None = self._open(settings)
+        self._encode = encode
+        self._settings = settings
+        self._session: onnxruntime.InferenceSession | None = open_session(
+            file.path, settings, self._label
+        )
         self.providers: tuple[str, ...] = tuple(self._session.get_providers())
+
+    @property
+    def quantization(self) -> QuantizationType:
+        """Number format."""
+        return self.file.quantization
+
+    @property
+    def path(self) -> Path:
+        """ONNX file that runs."""
+        return self.file.path
+
+    @property
+    def identity(self) -> str:
+        """Names source, number format and conversion; equal identities give equal outputs."""
+        return self.file.identity
+
+    @property
+    def depends_on_batch(self) -> bool:
+        """Whether an input's output depends on what else is in its batch."""
+        return self.file.depends_on_batch
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether the session is gone."""
+        return self._session is None
 
     def __call__(self, payloads: Sequence[Any]) -> list[Any]:
         """Run one batch.
@@ -104,8 +112,8 @@ class OnnxVariant:
         Parameters
         ----------
         payloads : sequence
-            One array per request, without the batch axis; for a model of several inputs, one
-            mapping of input name to array per request.
+            One payload per request. Without an ``encode`` of one's own these are arrays without
+            the batch axis, or, for a model of several inputs, mappings of input name to array.
 
         Returns
         -------
@@ -118,44 +126,37 @@ class OnnxVariant:
         ModelError
             The batch is empty, a payload does not fit, the run fails, or the model is closed.
         """
+        return self.run(self.encode(payloads), len(payloads))
+
+    def encode(self, payloads: Sequence[Any]) -> Mapping[str, NDArray[Any]]:
+        """Turn the payloads of a batch into the model's inputs; the first part of each call."""
+        return self._encode(payloads)
+
+    def run(self, feeds: Mapping[str, NDArray[Any]], n_requests: int) -> list[Any]:
+        """Run a batch whose inputs are ready; see :meth:`__call__`."""
         session = self._session
         if session is None:
             raise ModelError(
                 f"The model {self._label} is closed; open it again with OnnxModel(...)."
             )
-        feeds = stack_payloads(self._inputs, payloads)
         try:
             outputs = session.run(self._output_names, feeds)
         except Exception as error:  # the runtime's errors share no other base
             raise ModelError(
-                f"{self._label} failed on a batch of {len(payloads)}: {first_line(error)}."
+                f"{self._label} failed on a batch of {n_requests}: {first_line(error)}."
             ) from error
-        return split_outputs(self._output_names, outputs, len(payloads))
+        return split_outputs(self._output_names, outputs, n_requests)
 
-    def __repr__(self) -> str:
-        return f"<OnnxVariant {self._label}>"
+    def resident_bytes(self, payloads: Sequence[Any]) -> int | None:
+        """Return the memory that a process of its own takes to open this variant and run a batch.
+
+        See :func:`codomyrmex_lab.runtimes.resident_size.resident_bytes`.
+        """
+        return resident_bytes(self.path, self._settings, self.encode(payloads))
 
     def close(self) -> None:
         """Let go of the session; calls that are running still finish."""
         self._session = None
 
-    def _open(self, settings: SessionSettings) -> onnxruntime.InferenceSession:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = settings.intra_op_threads
-        options.inter_op_num_threads = 1
-        options.log_severity_level = _FATAL
-        try:
-            session = onnxruntime.InferenceSession(
-                self.path, options, providers=list(settings.providers)
-            )
-        except Exception as error:  # the runtime's errors share no other base
-            raise VariantError(
-                f"{self._label} cannot be run by ONNX Runtime {onnxruntime.__version__} "
-                f"from {self.path}: {first_line(error)}."
-            ) from error
-        if settings.providers[0] not in session.get_providers():
-            raise VariantError(
-                f"{self._label} would not run on {settings.providers[0]} but on "
-                f"{', '.join(session.get_providers())}; check the driver, or name another provider."
-            )
-        return session
+    def __repr__(self) -> str:
+        return f"<OnnxVariant {self._label}>"

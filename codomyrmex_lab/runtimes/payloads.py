@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from codomyrmex_lab.errors import ModelError
 
-__all__ = ["TensorSpec", "split_outputs", "stack_payloads"]
+__all__ = ["Encode", "TensorSpec", "split_outputs", "stack_payloads"]
+
+Encode = Callable[[Sequence[Any]], Mapping[str, NDArray[Any]]]
+"""Turns the payloads of a batch into a model's inputs, the first axis of each the batch."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from codomyrmex_lab.errors import ModelError
-from codomyrmex_lab.optimization.models import BatchFunction, QuantizationType, check_integer
-from codomyrmex_lab.runtimes.onnx_variant import VariantStatus
+from codomyrmex_lab.optimization.models import BatchFunction, QuantizationType
+from codomyrmex_lab.runtimes.outputs import check_payloads, cosine_similarity, output_rows
+from codomyrmex_lab.runtimes.variant_status import VariantStatus
 
-__all__ = ["OutputQuality", "compare_outputs", "quality_frame"]
+__all__ = ["OutputQuality", "WorstCase", "compare_outputs", "quality_frame", "worst_cases"]
 
 _BYTES_PER_MB = 1e6
 
@@ -63,16 +64,41 @@ def compare_outputs(
     top = outputs.argmax(axis=1)
     agreement = float((top == reference.argmax(axis=1)).mean()) if several else float("nan")
     accuracy = float((top == labels).mean()) if labels is not None else float("nan")
-    cosine = float(_cosine(outputs, reference).mean())
+    cosine = float(cosine_similarity(outputs, reference).mean())
     return OutputQuality(len(outputs), agreement, cosine, accuracy)
 
 
-def _cosine(a: NDArray[Any], b: NDArray[Any]) -> NDArray[np.float64]:
-    """Cosine of each row pair; two zero rows are equal, and nothing else is like a zero row."""
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    cosine = np.divide((a * b).sum(axis=1), norms, out=np.zeros(len(a)), where=norms > 0)
-    both_zero = ~a.any(axis=1) & ~b.any(axis=1)
-    return np.where(both_zero, 1.0, cosine)
+@dataclass(frozen=True, slots=True)
+class WorstCase:
+    """An output that is far from its reference.
+
+    Parameters
+    ----------
+    payload : int
+        Which payload, from 0.
+    cosine : float
+        Cosine similarity to the reference.
+    top1, reference_top1 : int
+        Largest elements of both.
+    """
+
+    payload: int
+    cosine: float
+    top1: int
+    reference_top1: int
+
+
+def worst_cases(
+    outputs: NDArray[Any], reference: NDArray[Any], n_worst: int
+) -> tuple[WorstCase, ...]:
+    """Return the outputs furthest from their references by cosine, the furthest first."""
+    cosine = cosine_similarity(outputs, reference)
+    return tuple(
+        WorstCase(
+            int(row), float(cosine[row]), int(outputs[row].argmax()), int(reference[row].argmax())
+        )
+        for row in np.argsort(cosine, kind="stable")[:n_worst]
+    )
 
 
 def quality_frame(
@@ -112,18 +138,16 @@ def quality_frame(
     ModelError
         Payloads or labels cannot be used, or FP32, the reference, does not run.
     """
-    check_integer("batch_size", batch_size, at_least=1)
-    if not len(payloads):
-        raise ModelError("There are no payloads to judge by; expected at least one.")
+    check_payloads(payloads, batch_size)
     classes = None if labels is None else _checked_labels(labels, len(payloads))
-    reference = _run(variant(QuantizationType.FP32), payloads, batch_size)
+    reference = output_rows(variant(QuantizationType.FP32), payloads, batch_size)
     rows: list[tuple[VariantStatus, OutputQuality | None]] = []
     for quantization, status in statuses.items():
         if not status.available:
             rows.append((status, None))
             continue
         try:
-            outputs = _run(variant(quantization), payloads, batch_size)
+            outputs = output_rows(variant(quantization), payloads, batch_size)
         except ModelError as error:
             rows.append((replace(status, available=False, reason=str(error)), None))
         else:
@@ -139,26 +163,6 @@ def _checked_labels(labels: ArrayLike, n_payloads: int) -> NDArray[Any]:
             f"the right class, from 0, for each of the {n_payloads} payloads."
         )
     return classes
-
-
-def _run(
-    batch_function: BatchFunction, payloads: Sequence[Any], batch_size: int
-) -> NDArray[np.float64]:
-    """Return the outputs as rows of numbers."""
-    rows: list[NDArray[np.float64]] = []
-    for first in range(0, len(payloads), batch_size):
-        outputs = batch_function(list(payloads[first : first + batch_size]))
-        rows.extend(_numbers(output).ravel() for output in outputs)
-    if len({len(row) for row in rows}) > 1:
-        raise ModelError("The outputs differ in length from request to request: no comparison.")
-    return np.stack(rows)
-
-
-def _numbers(output: Any) -> NDArray[np.float64]:
-    for candidate in output.values() if isinstance(output, Mapping) else (output,):
-        if isinstance(candidate, np.ndarray | np.generic) and candidate.dtype.kind == "f":
-            return np.asarray(candidate, np.float64)
-    raise ModelError("The model has no output of floating-point numbers to judge it by.")
 
 
 def _frame(rows: Sequence[tuple[VariantStatus, OutputQuality | None]]) -> pd.DataFrame:

@@ -8,12 +8,25 @@ from onnx import TensorProto, helper
 from codomyrmex_lab.errors import SettingError, VariantError
 from codomyrmex_lab.optimization.models import QuantizationType
 from codomyrmex_lab.runtimes import ConversionSettings, OnnxModel
-from codomyrmex_lab.runtimes.conversion import conversion_key, convert
+from codomyrmex_lab.runtimes.conversion import Conversion
+from codomyrmex_lab.runtimes.conversion_progress import ProgressFunction
+from codomyrmex_lab.runtimes.onnx_file import depends_on_batch
 from tests.runtimes.graphs import save_graph, save_relu
 
 FP16, INT8, INT4 = QuantizationType.FP16, QuantizationType.INT8, QuantizationType.INT4
 CONVERTED = [FP16, INT8, INT4]
 DEFAULT = ConversionSettings()
+
+
+def convert(
+    source: Path,
+    target: Path,
+    quantization: QuantizationType,
+    settings: ConversionSettings = DEFAULT,
+    progress: ProgressFunction | bool = False,
+) -> Path:
+    Conversion(source, "hash", quantization, settings).run(target, progress)
+    return target
 
 
 def weight_types(path: Path) -> set[int]:
@@ -50,6 +63,15 @@ def test_settings_reach_the_converted_file(digits_path: Path, tmp_path: Path) ->
     scales = [t for t in onnx.load(tmp_path / "a.onnx").graph.initializer if "scale" in t.name]
     assert scales
     assert all(np.prod(scale.dims) == 1 for scale in scales)
+
+
+def test_int4_blocks_beyond_32_are_known_to_depend_on_batch_mates(
+    digits_path: Path, tmp_path: Path
+) -> None:
+    for size in (16, 32, 64, 128):
+        target = tmp_path / f"{size}.onnx"
+        convert(digits_path, target, INT4, ConversionSettings(int4_block_size=size))
+        assert depends_on_batch(target) == (size > 32)
 
 
 @pytest.mark.parametrize("quantization", CONVERTED)
@@ -90,11 +112,12 @@ def test_reason_of_a_failing_tool_is_its_last_line(tmp_path: Path) -> None:
 
 
 def test_key_depends_on_source_format_and_the_settings_of_that_format() -> None:
-    other = ConversionSettings(int4_block_size=64)
-    keys = {conversion_key(source, q, DEFAULT) for source in ("a", "b") for q in CONVERTED}
-    assert len(keys) == 6
-    assert conversion_key("a", INT4, other) != conversion_key("a", INT4, DEFAULT)
-    assert conversion_key("a", INT8, other) == conversion_key("a", INT8, DEFAULT)
+    def key(sha256: str, quantization: QuantizationType, **settings: int) -> str:
+        return Conversion(Path("m"), sha256, quantization, ConversionSettings(**settings)).key()
+
+    assert len({key(source, q) for source in ("a", "b") for q in CONVERTED}) == 6
+    assert key("a", INT4, int4_block_size=64) != key("a", INT4)
+    assert key("a", INT8, int4_block_size=64) == key("a", INT8)
 
 
 @pytest.mark.parametrize("size", [8, 33, 0, 32.0, True])

@@ -1,3 +1,5 @@
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +25,17 @@ sys.stdin.readline()
 print(model.variant(QuantizationType.INT8).path, flush=True)
 """
 
+CONVERT_STEP_BY_STEP = """
+import sys
+from codomyrmex_lab.optimization.models import QuantizationType
+from codomyrmex_lab.runtimes import OnnxModel
+def pause(*step):
+    print(*step, flush=True)
+    sys.stdin.readline()
+model = OnnxModel(sys.argv[1], cache_dir=sys.argv[2], progress=pause)
+model.variant(QuantizationType.INT8)
+"""
+
 WRITE_HALF = """
 import sys
 from pathlib import Path
@@ -42,6 +55,7 @@ def start(program: str, *arguments: Path) -> subprocess.Popen[str]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
+        start_new_session=True,
     )
     assert process.stdout.readline()
     return process
@@ -71,6 +85,47 @@ def test_killed_conversion_leaves_no_broken_file(tmp_path: Path) -> None:
     process.communicate()
     path = ConversionCache(tmp_path).get("a.onnx", lambda path: path.write_text("whole"))
     assert path.read_text() == "whole"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="kills a group of processes")
+@pytest.mark.parametrize("n_steps", [0, 1])
+def test_conversion_of_a_real_model_may_be_killed_at_any_step(
+    digits_path: Path, tmp_path: Path, digits: OnnxModel, heldout: Heldout, n_steps: int
+) -> None:
+    process = start(CONVERT_STEP_BY_STEP, digits_path, tmp_path)
+    for _ in range(n_steps):
+        process.stdin.write("go on\n")
+        process.stdin.flush()
+        process.stdout.readline()
+    os.killpg(process.pid, signal.SIGKILL)  # the worker as well
+    process.communicate()
+    assert not list(tmp_path.glob("*.onnx"))
+    with OnnxModel(digits_path, cache_dir=tmp_path) as model:
+        np.testing.assert_array_equal(
+            model.variant(INT8)(heldout.payloads), digits.variant(INT8)(heldout.payloads)
+        )
+
+
+def test_draft_of_a_killed_process_is_removed_a_day_later(tmp_path: Path) -> None:
+    for name in ("old", "new"):
+        draft = tmp_path / f".converting-{name}" / "a.onnx"
+        draft.parent.mkdir()
+        draft.write_text("half")
+    os.utime(tmp_path / ".converting-old", (0, 0))
+    ConversionCache(tmp_path).get("b.onnx", lambda path: path.write_text("whole"))
+    assert {path.name for path in tmp_path.iterdir()} == {".converting-new", "b.onnx"}
+
+
+def test_time_of_a_conversion_is_told_once_and_is_zero_from_the_cache(
+    digits_path: Path, tmp_path: Path
+) -> None:
+    with OnnxModel(digits_path, cache_dir=tmp_path) as model:
+        statuses = model.variants()
+        assert statuses[QuantizationType.FP32].conversion_s == 0.0
+        assert all(statuses[q].conversion_s > 0 for q in statuses if q.value != "fp32")
+        assert model.variants() == statuses
+    with OnnxModel(digits_path, cache_dir=tmp_path) as model:
+        assert [status.conversion_s for status in model.variants().values()] == [0.0] * 4
 
 
 def test_two_processes_may_convert_the_same_file_at_once(

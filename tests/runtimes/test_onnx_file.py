@@ -7,23 +7,7 @@ from onnx import TensorProto, helper
 
 from codomyrmex_lab.errors import ModelError
 from codomyrmex_lab.runtimes.onnx_file import read_onnx_file
-from tests.runtimes.graphs import save_graph, save_relu
-
-
-@pytest.fixture
-def external(tmp_path: Path) -> Path:
-    """A model whose weights are in a file beside it."""
-    path = save_graph(
-        tmp_path / "model.onnx",
-        [helper.make_node("MatMul", ["x", "w"], ["y"])],
-        {"x": ("batch", 8)},
-        {"y": ("batch", 4)},
-        {"w": np.ones((8, 4), np.float32)},
-    )
-    onnx.save(
-        onnx.load(path), path, save_as_external_data=True, location="weights.bin", size_threshold=0
-    )
-    return path
+from tests.runtimes.graphs import save_relu
 
 
 def test_digits_take_one_row_of_pixels_and_give_probabilities(digits_path: Path) -> None:
@@ -85,24 +69,3 @@ def test_input_that_is_no_tensor_is_refused(tmp_path: Path) -> None:
     onnx.save(model, path)
     with pytest.raises(ModelError, match=r"'list' of .* is a sequence_type; expected a tensor"):
         read_onnx_file(path)
-
-
-def test_external_data_belongs_to_hash_and_size(external: Path) -> None:
-    before = read_onnx_file(external)
-    weights = external.with_name("weights.bin")
-    assert before.size_bytes == external.stat().st_size + weights.stat().st_size
-    weights.write_bytes(bytes(weights.stat().st_size))
-    assert read_onnx_file(external).sha256 != before.sha256
-
-
-def test_missing_external_data_is_named(external: Path) -> None:
-    external.with_name("weights.bin").unlink()
-    with pytest.raises(ModelError, match=r"'weights\.bin', which is missing"):
-        read_onnx_file(external)
-
-
-def test_truncated_external_data_is_refused(external: Path) -> None:
-    weights = external.with_name("weights.bin")
-    weights.write_bytes(weights.read_bytes()[:-1])
-    with pytest.raises(ModelError, match="'w' ends at byte"):
-        read_onnx_file(external)

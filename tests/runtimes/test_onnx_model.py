@@ -194,6 +194,13 @@ def test_bad_settings_are_refused_when_opening(
         OnnxModel(digits_path, **settings)  # type: ignore[arg-type]
 
 
+def test_model_tells_how_its_sessions_run(digits_path: Path, digits: OnnxModel) -> None:
+    assert (digits.intra_op_threads, digits.providers) == (1, ("CPUExecutionProvider",))
+    with OnnxModel(digits_path, intra_op_threads=2) as other:
+        assert other.intra_op_threads == 2
+        assert other.identity == digits.identity
+
+
 def test_variant_must_be_named_by_its_type(digits: OnnxModel) -> None:
     with pytest.raises(SettingError, match=r"QuantizationType\.INT8"):
         digits.variant("int8")  # type: ignore[arg-type]
