@@ -1,0 +1,150 @@
+"""Capacity questions, answered by simulation: how fast, how many workers, how large a cache."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.optimization.models import OptimizationConfig, check_duration
+from codomyrmex_lab.simulation.miss_ratio import miss_ratio_curve
+from codomyrmex_lab.simulation.service_profile import ServiceProfile
+from codomyrmex_lab.simulation.simulate import simulate_columns
+from codomyrmex_lab.workloads import Workload
+
+__all__ = ["fewest_workers", "highest_rate_rps", "smallest_cache"]
+
+_STEP = 1.25
+_MOST_STEPS = 60
+_PRECISION = 0.005
+
+
+def highest_rate_rps(
+    workload: Workload,
+    profile: ServiceProfile,
+    config: OptimizationConfig,
+    *,
+    slo_latency_ms: float,
+    percent: float = 99.0,
+    seed: int = 0,
+) -> float:
+    """Return the highest rate at which a workload still meets an SLO under a config.
+
+    The workload is sped up and slowed down as a whole. A rate counts only where the workers keep
+    up: the latency of a queue that grows tells no more than how long the workload lasts.
+
+    Parameters
+    ----------
+    workload : Workload
+        Its pattern of arrivals and keys; it must take some time.
+    profile : ServiceProfile
+        Of the model.
+    config : OptimizationConfig
+        Settings.
+    slo_latency_ms : float
+        What the latency at ``percent`` is not to exceed, above 0.
+    percent : float
+        Above 0 and below 100.
+    seed : int
+        Of the simulations.
+
+    Returns
+    -------
+    float
+        Requests per s, to half a percent; 0 where no rate meets it.
+
+    Raises
+    ------
+    SettingError
+        A setting is outside its range, or all requests are due at once.
+    """
+    _check_slo(slo_latency_ms, percent)
+    if workload.duration_s == 0:
+        raise SettingError(
+            "All requests of the workload are due at once; give one that takes some time."
+        )
+    own_rps = (len(workload) - 1) / (workload.duration_s - float(workload.arrival_s[0]))
+
+    def meets(rate_rps: float) -> bool:
+        scaled = workload.scale_rate(rate_rps / own_rps)
+        return _meets(scaled, profile, config, slo_latency_ms, percent, seed)
+
+    load_factor = simulate_columns(workload, profile, config, seed=seed).load_factor
+    too_high = 1.3 * own_rps / load_factor
+    for _ in range(_MOST_STEPS):
+        rate_rps = too_high / _STEP
+        if meets(rate_rps):
+            break
+        too_high = rate_rps
+    else:
+        return 0.0
+    while too_high / rate_rps > 1 + _PRECISION:
+        middle = (too_high * rate_rps) ** 0.5
+        if meets(middle):
+            rate_rps = middle
+        else:
+            too_high = middle
+    return rate_rps
+
+
+def fewest_workers(
+    workload: Workload,
+    profile: ServiceProfile,
+    config: OptimizationConfig,
+    *,
+    slo_latency_ms: float,
+    percent: float = 99.0,
+    seed: int = 0,
+) -> int:
+    """Return the fewest workers with which a workload meets an SLO, all other settings as given.
+
+    Parameters
+    ----------
+    workload, profile, config, slo_latency_ms, percent, seed
+        As for :func:`highest_rate_rps`.
+
+    Raises
+    ------
+    SettingError
+        A setting is outside its range, or as many workers as were profiled are not enough.
+    """
+    _check_slo(slo_latency_ms, percent)
+    for n_workers in range(1, profile.max_workers + 1):
+        tried = config.replace(num_workers=n_workers)
+        if _meets(workload, profile, tried, slo_latency_ms, percent, seed):
+            return n_workers
+    raise SettingError(
+        f"Even {profile.max_workers} workers, as many as the profile covers, do not keep "
+        f"p{percent:g} within {slo_latency_ms:g} ms; allow more, send less, or profile more "
+        "workers."
+    )
+
+
+def smallest_cache(workload: Workload, hit_ratio: float) -> int:
+    """Return the smallest cache that answers a share of the requests, 0 to 1.
+
+    Raises
+    ------
+    SettingError
+        The share is out of range, or more than any cache answers.
+    """
+    return miss_ratio_curve(workload).smallest_cache(hit_ratio)
+
+
+def _meets(
+    workload: Workload,
+    profile: ServiceProfile,
+    config: OptimizationConfig,
+    slo_latency_ms: float,
+    percent: float,
+    seed: int,
+) -> bool:
+    run = simulate_columns(workload, profile, config, seed=seed)
+    if run.load_factor >= 1 or len(run.latency_ms) < len(workload):
+        return False
+    return float(np.percentile(run.latency_ms, percent)) <= slo_latency_ms
+
+
+def _check_slo(slo_latency_ms: float, percent: float) -> None:
+    check_duration("slo_latency_ms", slo_latency_ms, above_zero=True)
+    if not 0 < percent < 100:
+        raise SettingError(f"percent is {percent!r}; expected a number above 0 and below 100.")

@@ -1,0 +1,26 @@
+"""What is to be said of a prediction before it is believed."""
+
+from __future__ import annotations
+
+from codomyrmex_lab.optimization.models import OptimizationConfig
+from codomyrmex_lab.simulation.service_profile import ServiceProfile
+
+__all__ = ["caveats"]
+
+
+def caveats(profile: ServiceProfile, config: OptimizationConfig) -> tuple[str, ...]:
+    """Return, a sentence each, what makes a prediction from this profile less than certain."""
+    found = list(profile.foreign())
+    if not profile.covers(config):
+        found.append(
+            f"The profile was measured for batches up to {profile.max_batch_size} and "
+            f"{profile.max_workers} calls at once; what goes beyond is extrapolated."
+        )
+    if config.enable_caching and config.cache_max_bytes is not None:
+        found.append(
+            "cache_max_bytes is not simulated, because the size of the results is not known: the "
+            "cache is taken to be bounded by cache_max_size alone."
+        )
+    if config.processor_timeout_ms is not None:
+        found.append("processor_timeout_ms is not simulated: model calls run to their end.")
+    return tuple(found)

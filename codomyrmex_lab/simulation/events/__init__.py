@@ -1,0 +1,1 @@
+"""The event simulation: requests and settings as plain arrays, a compiled kernel, a reference."""

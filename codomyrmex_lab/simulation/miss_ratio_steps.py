@@ -1,0 +1,101 @@
+"""From keys to the steps of a hit-ratio curve: exactly, or from a sample of the keys."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.simulation.miss_ratio_kernel import count_distances
+
+__all__ = ["coded", "exact_steps", "sampled_steps"]
+
+_MODULUS = 2**24
+_N_GROUPS = 8
+_STUDENT_T = 2.365  # 97.5% quantile with 7 degrees of freedom
+_FEWEST_KEYS = 64
+
+Steps = tuple[NDArray[np.int64], NDArray[np.float64]]
+
+
+def coded(keys: NDArray[Any]) -> NDArray[np.int32]:
+    """Return numbers from 0 on, in order of first appearance, equal for equal keys."""
+    codes: NDArray[np.int32] = pd.factorize(keys, use_na_sentinel=False)[0].astype(np.int32)
+    return codes
+
+
+def exact_steps(codes: NDArray[np.int32]) -> Steps:
+    """Return capacities and hit ratios of all requests.
+
+    Parameters
+    ----------
+    codes : int32, shape (n_requests,)
+        Keys numbered from 0 on, in order of arrival.
+    """
+    counts = count_distances(codes, int(codes.max()) + 1)
+    distances = np.flatnonzero(counts)
+    hits = np.cumsum(counts[distances])
+    return np.append(0, distances + 1), np.append(0.0, hits / len(codes))
+
+
+def sampled_steps(
+    keys: NDArray[Any], rate: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return capacities, hit ratios and their errors, estimated from a share of the keys.
+
+    Keys with ``hash(key) mod P < T`` are looked at; distances among them are ``rate = T / P`` of
+    the true ones. As many requests as the sample has too few or too many count as hits of the
+    smallest cache: it is the most popular keys that make the difference (SHARDS_adj). The error is
+    that of the mean of eight parts of the sample, told from how they differ.
+    """
+    hashed = _hashes(keys, seed)
+    threshold = max(round(rate * _MODULUS), 1)
+    rate = threshold / _MODULUS
+    looked_at = hashed % np.uint64(_MODULUS) < threshold
+    sampled, group = keys[looked_at], (hashed[looked_at] >> np.uint64(40)) % np.uint64(_N_GROUPS)
+    codes = coded(sampled)
+    parts = [codes[group == one] for one in range(_N_GROUPS)]
+    if len(codes) == 0 or codes.max() + 1 < _FEWEST_KEYS or min(map(len, parts)) == 0:
+        raise SettingError(
+            f"sampling_rate is {rate:.3g}, which leaves {len(np.unique(codes))} keys of "
+            f"{len(keys)} requests; take a rate at which at least {_FEWEST_KEYS} are left."
+        )
+    capacities, ratios = _scaled(codes, rate, len(keys))
+    estimates = [
+        _at(
+            capacities,
+            *_scaled(coded(part), rate / _N_GROUPS, len(keys)),
+        )
+        for part in parts
+    ]
+    errors = _STUDENT_T * np.std(estimates, axis=0, ddof=1) / np.sqrt(_N_GROUPS)
+    return capacities, ratios, errors
+
+
+def _scaled(codes: NDArray[np.int32], rate: float, n_requests: int) -> Steps:
+    counts = count_distances(codes, int(codes.max()) + 1)
+    distances = np.flatnonzero(counts)
+    expected = rate * n_requests
+    hits = np.cumsum(counts[distances]) + expected - len(codes)
+    capacities = np.append(0, (distances / rate).astype(np.int64) + 1)
+    return capacities, np.append(0.0, np.clip(hits / expected, 0.0, 1.0))
+
+
+def _at(
+    wanted: NDArray[np.int64], capacities: NDArray[np.int64], ratios: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    found: NDArray[np.float64] = ratios[np.searchsorted(capacities, wanted, side="right") - 1]
+    return found
+
+
+def _hashes(keys: NDArray[Any], seed: int) -> NDArray[np.uint64]:
+    """Return 64 well-mixed bits per request, equal for equal keys (the splitmix64 generator)."""
+    whole = keys if keys.dtype.kind in "iu" else coded(keys)
+    start = 0x9E3779B97F4A7C15 * (seed + 1) % 2**64
+    mixed = whole.astype(np.uint64) + np.uint64(start)
+    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return mixed ^ (mixed >> np.uint64(31))

@@ -1,0 +1,285 @@
+"""Measures the service-time profile of a model, once per model, machine and settings."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from codomyrmex_lab.cache_folder import default_cache_dir
+from codomyrmex_lab.errors import ProfileError, SettingError
+from codomyrmex_lab.optimization.models import BatchFunction, QuantizationType, check_integer
+from codomyrmex_lab.optimization.variants import Model, Variant, choose_variant
+from codomyrmex_lab.simulation.profile_checks import COLD_COLUMNS
+from codomyrmex_lab.simulation.profile_file import FORMAT_VERSION
+from codomyrmex_lab.simulation.profile_identity import has_identity, model_identity
+from codomyrmex_lab.simulation.profile_inputs import Inputs
+from codomyrmex_lab.simulation.profile_measurement import Point, measure_points
+from codomyrmex_lab.simulation.profile_overheads import (
+    COLD_SIZE,
+    measure_cold_starts,
+    measure_overheads,
+)
+from codomyrmex_lab.simulation.profile_points import points_of, residuals_of
+from codomyrmex_lab.simulation.service_profile import ServiceProfile
+from codomyrmex_lab.tracing.provenance import json_ready, provenance
+from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads.progress import Progress, ProgressFunction
+from codomyrmex_lab.workloads.ranges import check_number
+
+__all__ = ["BATCH_SIZES", "WORKERS", "profile"]
+
+BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
+WORKERS = (1, 2, 4)
+_COLD_WORKERS = (1, 2)
+
+
+def profile(
+    model: Model,
+    workload: Workload | None = None,
+    *,
+    quantizations: Sequence[QuantizationType] | None = None,
+    batch_sizes: Sequence[int] = BATCH_SIZES,
+    workers: Sequence[int] = WORKERS,
+    cost: str | None = None,
+    confidence: float = 0.95,
+    precision: float = 0.05,
+    budget_s: float = 60.0,
+    with_engine: bool = True,
+    progress: bool | ProgressFunction = True,
+    cache_dir: str | Path | None = None,
+    refresh: bool = False,
+    seed: int = 0,
+) -> ServiceProfile:
+    """Measure how long a model takes for batches of each size, variant and number of calls at once.
+
+    Calls at once are made by as many threads, so that what they take from each other is in the
+    figures. What engine and driver add is measured on the engine itself, and what a call takes
+    longer after nothing ran for a while. The profile of a model with an ``identity`` is kept on
+    disk, and read from there for as long as model, machine, versions, payloads and settings stay.
+
+    Parameters
+    ----------
+    model : Model
+        As an :class:`InferenceOptimizer` takes it.
+    workload : Workload or None
+        Its payloads are what the batches are made of. None for a model that tells its ``inputs``:
+        they are made up then.
+    quantizations : sequence of QuantizationType or None
+        The variants; all that are available if None.
+    batch_sizes : sequence of int
+        In requests; at least 1 each. Sizes in between are interpolated.
+    workers : sequence of int
+        Numbers of calls at once; at least 1 each. Numbers in between are interpolated.
+    cost : str or None
+        A column of ``workload.columns`` that service time depends on (the number of tokens, say):
+        it is measured by the cost of a batch's costliest request as well.
+    confidence : float
+        Of the interval of each median, above 0 and below 1.
+    precision : float
+        Measure each point until that interval is within this share of its median, above 0.
+    budget_s : float
+        Time after which points are left as they are, in s, above 0.
+    with_engine : bool
+        Measure what engine and driver add as well; some seconds per variant. Without it a
+        simulation is that of an engine that adds nothing.
+    progress : bool or callable
+        Show a bar of points that are done; or a function of the numbers done and in total.
+    cache_dir : path or None
+        Where profiles are kept; this user's cache folder if None.
+    refresh : bool
+        Measure even where there is one on disk.
+    seed : int
+        Of the draws of payloads; at least 0.
+
+    Raises
+    ------
+    SettingError
+        A setting is outside its range, or there is nothing to make batches of.
+    ProfileError
+        The model does not answer one output per input.
+    """
+    plan = _Plan(
+        tuple(_available(model) if quantizations is None else quantizations),
+        tuple(batch_sizes),
+        tuple(workers),
+        cost,
+        confidence,
+        precision,
+        budget_s,
+        with_engine,
+        seed,
+    )
+    inputs = Inputs.of(model, workload, cost, seed)
+    variants = {one: choose_variant(model, one) for one in plan.quantizations}
+    try:
+        file = None
+        if has_identity(model):
+            folder = Path(cache_dir) if cache_dir else default_cache_dir() / "profiles"
+            file = folder / f"{_cache_key(model, variants, plan, inputs)}.parquet"
+            if file.is_file() and not refresh:
+                return ServiceProfile.load(file)
+        found = _measured(model, variants, plan, inputs, progress)
+    finally:
+        for variant in variants.values():
+            variant.close()
+    if file is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        found.save(file)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """What is measured, and how thoroughly."""
+
+    quantizations: tuple[QuantizationType, ...]
+    batch_sizes: tuple[int, ...]
+    workers: tuple[int, ...]
+    cost: str | None
+    confidence: float
+    precision: float
+    budget_s: float
+    with_engine: bool
+    seed: int
+
+    def __post_init__(self) -> None:
+        for name in ("quantizations", "batch_sizes", "workers"):
+            if not getattr(self, name):
+                raise SettingError(f"{name} is empty; expected at least one.")
+        for name in ("batch_sizes", "workers"):
+            for number in getattr(self, name):
+                check_integer(name, number, at_least=1)
+        check_number("precision", self.precision, above_zero=True)
+        check_number("budget_s", self.budget_s, above_zero=True)
+        check_integer("seed", self.seed, at_least=0)
+        if not 0 < self.confidence < 1:
+            raise SettingError(
+                f"confidence is {self.confidence!r}; expected a number above 0 and below 1."
+            )
+
+    def points(self, inputs: Inputs) -> list[Point]:
+        return [
+            Point(quantization, busy, size, cost)
+            for quantization in self.quantizations
+            for busy in sorted(set(self.workers))
+            for size in sorted(set(self.batch_sizes))
+            for cost in inputs.cost_levels
+        ]
+
+
+def _measured(
+    model: Model,
+    variants: Mapping[QuantizationType, Variant],
+    plan: _Plan,
+    inputs: Inputs,
+    progress: bool | ProgressFunction,
+) -> ServiceProfile:
+    functions = {one: variant.function for one, variant in variants.items()}
+    first = inputs.payloads[0]
+    outputs = functions[plan.quantizations[0]]([first])
+    if not hasattr(outputs, "__len__") or len(outputs) != 1:
+        raise ProfileError(
+            f"The model answered one input with {type(outputs).__name__} "
+            f"{outputs!r:.80}; expected a sequence of one output."
+        )
+    points = plan.points(inputs)
+    with Progress(progress, len(points), "Profile", unit="point") as shown:
+        samples = measure_points(
+            functions,
+            points,
+            inputs,
+            confidence=plan.confidence,
+            precision=plan.precision,
+            budget_s=plan.budget_s,
+            show=lambda done, total: shown.update(min(done, total - 1), now=True),
+        )
+        frame = _frame(samples)
+        found = ServiceProfile(
+            points_of(frame, plan.confidence),
+            residuals_of(frame, points_of(frame, plan.confidence)),
+            model=model_identity(model),
+            **provenance(),
+            n_payloads=len(inputs.payloads),
+            cost=plan.cost,
+            settings=json_ready(plan),
+        )
+        if plan.with_engine:
+            found = replace(found, overheads=measure_overheads(inputs.payloads, outputs[0]))
+            found = _with_cold_starts(found, functions, inputs)
+        shown.update(len(points), now=True)
+    return found
+
+
+def _with_cold_starts(
+    warm: ServiceProfile, functions: Mapping[QuantizationType, BatchFunction], inputs: Inputs
+) -> ServiceProfile:
+    rows: list[tuple[Any, ...]] = []
+    late_ns: list[int] = []
+    payloads = inputs.like(inputs.typical_cost)
+    level = int(np.searchsorted(warm.costs, inputs.typical_cost))
+    for quantization, function in functions.items():
+        table = warm.service_table_ns(quantization, 1, COLD_SIZE, extrapolate=True)
+        warm_ms = float(table[level, 1, COLD_SIZE]) / 1e6
+        for n_workers in _COLD_WORKERS:
+            seen = measure_cold_starts(function, payloads, warm_ms, n_workers)
+            rows += [(quantization.value, n_workers, *pair) for pair in seen.extra_ms]
+            late_ns += seen.late_ns
+    submit_ns = float(np.median(late_ns))
+    return replace(
+        warm,
+        cold_starts=pd.DataFrame(rows, columns=list(COLD_COLUMNS)),
+        overheads=replace(warm.overheads, submit_ns=submit_ns),
+        submit_residuals=np.array(late_ns) / submit_ns,
+    )
+
+
+def _frame(samples: Mapping[Point, Sequence[float]]) -> pd.DataFrame:
+    parts = [
+        pd.DataFrame(
+            {
+                "quantization": point.quantization.value,
+                "busy_workers": point.busy_workers,
+                "batch_size": point.batch_size,
+                "cost": point.cost,
+                "service_ms": times,
+            }
+        )
+        for point, times in samples.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _available(model: Model) -> list[QuantizationType]:
+    if isinstance(model, Mapping):
+        return list(model)
+    variants = getattr(model, "variants", None)
+    if variants is None:
+        return [QuantizationType.FP32]
+    return [one for one, status in variants().items() if status.available]
+
+
+def _cache_key(
+    model: Model,
+    variants: Mapping[QuantizationType, Variant],
+    plan: _Plan,
+    inputs: Inputs,
+) -> str:
+    """Return a name that is another one as soon as anything of a measurement is."""
+    facts = {
+        "format_version": FORMAT_VERSION,
+        "model": model_identity(model),
+        "variants": [getattr(one.function, "identity", None) for one in variants.values()],
+        "sessions": [getattr(model, name, None) for name in ("intra_op_threads", "providers")],
+        "payloads": inputs.digest(),
+        "plan": plan,
+        **provenance(),
+    }
+    text = json.dumps(json_ready(facts), sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

@@ -1,0 +1,97 @@
+"""What the parts of a service-time profile must be like."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from codomyrmex_lab.errors import ProfileError
+from codomyrmex_lab.optimization.models import QuantizationType
+
+__all__ = [
+    "COLD_COLUMNS",
+    "POINT_COLUMNS",
+    "checked_cold_starts",
+    "checked_points",
+    "checked_ratios",
+]
+
+POINT_COLUMNS = (
+    "quantization",
+    "busy_workers",
+    "batch_size",
+    "cost",
+    "service_ms",
+    "ci_low_ms",
+    "ci_high_ms",
+    "n_samples",
+)
+COLD_COLUMNS = ("quantization", "n_workers", "idle_ms", "extra_ms")
+
+
+def checked_points(points: pd.DataFrame) -> pd.DataFrame:
+    """Return measured points in order, each column of its type, or raise ``ProfileError``."""
+    if "cost" not in points:
+        points = points.assign(cost=0.0)
+    missing = [name for name in POINT_COLUMNS if name not in points]
+    if missing or points.empty:
+        raise ProfileError(
+            f"points has columns {', '.join(map(str, points.columns))} and {len(points)} rows; "
+            f"expected {', '.join(POINT_COLUMNS)} and at least one row."
+        )
+    points = points[list(POINT_COLUMNS)].astype(
+        {
+            "quantization": str,
+            "busy_workers": np.int64,
+            "batch_size": np.int64,
+            "cost": np.float64,
+            "service_ms": np.float64,
+            "ci_low_ms": np.float64,
+            "ci_high_ms": np.float64,
+            "n_samples": np.int64,
+        }
+    )
+    by = ["quantization", "busy_workers", "batch_size", "cost"]
+    service_ms = points["service_ms"]
+    if (
+        not (np.isfinite(service_ms) & (service_ms >= 0)).all()
+        or (points[["busy_workers", "batch_size"]] < 1).any(axis=None)
+        or points.duplicated(by).any()
+    ):
+        raise ProfileError(
+            "Each point needs a service_ms of at least 0, busy_workers and batch_size of at least "
+            f"1, and its own combination of {', '.join(by)}."
+        )
+    known = {one.value for one in QuantizationType}
+    unknown = sorted(set(points["quantization"]) - known)
+    if unknown:
+        raise ProfileError(
+            f"quantization is {unknown[0]!r}; expected one of {', '.join(sorted(known))}."
+        )
+    return points.sort_values(by).reset_index(drop=True)
+
+
+def checked_ratios(name: str, values: ArrayLike) -> NDArray[np.float64]:
+    """Return ratios as an array that cannot be written to, or raise ``ProfileError``."""
+    ratios = np.array(values, dtype=np.float64)
+    if len(ratios) == 0 or not (np.isfinite(ratios) & (ratios > 0)).all():
+        raise ProfileError(f"{name} must be finite ratios above 0, at least one of them.")
+    ratios.setflags(write=False)
+    return ratios
+
+
+def checked_cold_starts(cold_starts: pd.DataFrame) -> pd.DataFrame:
+    """Return cold starts in order, each column of its type, or raise ``ProfileError``."""
+    missing = [name for name in COLD_COLUMNS if name not in cold_starts]
+    if missing:
+        raise ProfileError(
+            f"cold_starts has no column {missing[0]!r}; expected {', '.join(COLD_COLUMNS)}."
+        )
+    cold_starts = cold_starts[list(COLD_COLUMNS)].astype(
+        {"quantization": str, "n_workers": np.int64, "idle_ms": np.float64, "extra_ms": np.float64}
+    )
+    times = cold_starts[["idle_ms", "extra_ms"]].to_numpy()
+    if not (np.isfinite(times) & (times >= 0)).all():
+        raise ProfileError("idle_ms and extra_ms of cold_starts must be finite and at least 0.")
+    return cold_starts.sort_values(["quantization", "n_workers", "idle_ms"]).reset_index(drop=True)

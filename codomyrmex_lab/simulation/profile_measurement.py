@@ -1,0 +1,133 @@
+"""Measures model calls: in rounds, so that a slow minute of the machine falls on all points alike.
+
+A point is visited once per round, in an order drawn anew. Each visit calls the batch function in
+as many threads as the point has calls at once, warms up, then measures; calls that did not run
+beside all the others do not count.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+from codomyrmex_lab.optimization.models import BatchFunction, QuantizationType
+from codomyrmex_lab.simulation.profile_inputs import Inputs
+from codomyrmex_lab.tracing import percentiles
+
+__all__ = ["Point", "measure_points"]
+
+_CALLS_PER_VISIT = 2
+_VISIT_NS = 4_000_000
+_FEWEST_ROUNDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """What is measured together."""
+
+    quantization: QuantizationType
+    busy_workers: int
+    batch_size: int
+    cost: float
+
+
+def measure_points(
+    functions: dict[QuantizationType, BatchFunction],
+    points: Sequence[Point],
+    inputs: Inputs,
+    *,
+    confidence: float,
+    precision: float,
+    budget_s: float,
+    show: Callable[[int, int], object],
+) -> dict[Point, list[float]]:
+    """Return the service times, in ms, of each point.
+
+    Goes round all points at least once, and then until the confidence interval of each point's
+    median lies within ``precision`` of it, eight times at least, or the budget is spent.
+    """
+    samples: dict[Point, list[float]] = {point: [] for point in points}
+    unsettled = list(points)
+    end_s = time.perf_counter() + budget_s
+    most = max(point.busy_workers for point in points)
+    n_rounds = 0
+    with ThreadPoolExecutor(most, thread_name_prefix="profile") as threads:
+        while unsettled and (n_rounds == 0 or time.perf_counter() < end_s):
+            for point in inputs.in_random_order(unsettled):
+                if n_rounds == 0 or time.perf_counter() < end_s:
+                    samples[point] += _visit(functions[point.quantization], point, inputs, threads)
+            n_rounds += 1
+            if n_rounds >= _FEWEST_ROUNDS:
+                unsettled = [
+                    point
+                    for point in unsettled
+                    if not _settled(samples[point], confidence, precision)
+                ]
+            show(len(points) - len(unsettled), len(points))
+    return samples
+
+
+def _visit(
+    function: BatchFunction, point: Point, inputs: Inputs, threads: ThreadPoolExecutor
+) -> list[float]:
+    batches = [
+        [inputs.batch(point.batch_size, point.cost) for _ in range(_CALLS_PER_VISIT)]
+        for _ in range(point.busy_workers)
+    ]
+    company = _Company(point.busy_workers)
+    runs = list(threads.map(lambda own: _run(function, own, company), batches))
+    begin_ns = max(run[0][0] for run in runs)
+    calls = [call for run in runs for call in run]
+    beside_all = [call for call in calls if call[0] >= begin_ns and call[1] <= company.end_ns]
+    return [service_ms for _, _, service_ms in beside_all or calls]
+
+
+class _Company:
+    """Threads that begin together, and go on until each has measured enough."""
+
+    def __init__(self, n_threads: int) -> None:
+        self.begin = threading.Barrier(n_threads)
+        self.end_ns = 0
+        self._n_missing = n_threads
+        self._lock = threading.Lock()
+
+    @property
+    def all_have_enough(self) -> bool:
+        return self._n_missing == 0
+
+    def one_has_enough(self) -> None:
+        with self._lock:
+            self._n_missing -= 1
+            self.end_ns = time.perf_counter_ns()
+
+
+def _run(
+    function: BatchFunction, batches: Sequence[list[Any]], company: _Company
+) -> list[tuple[int, int, float]]:
+    company.begin.wait()
+    function(batches[0])  # warm-up
+    calls = [_timed(function, batches[0])]
+    has_enough = False
+    while not company.all_have_enough:
+        calls.append(_timed(function, batches[len(calls) % len(batches)]))
+        lasted_ns = calls[-1][1] - calls[0][0]
+        if not has_enough and len(calls) > _CALLS_PER_VISIT and lasted_ns >= _VISIT_NS:
+            has_enough = True
+            company.one_has_enough()
+    return calls
+
+
+def _timed(function: BatchFunction, batch: list[Any]) -> tuple[int, int, float]:
+    started_ns = time.perf_counter_ns()
+    function(batch)
+    ended_ns = time.perf_counter_ns()
+    return started_ns, ended_ns, (ended_ns - started_ns) / 1e6
+
+
+def _settled(times_ms: list[float], confidence: float, precision: float) -> bool:
+    (median,) = percentiles(times_ms, [50], confidence)
+    return median.ci_high - median.ci_low <= 2 * precision * median.value

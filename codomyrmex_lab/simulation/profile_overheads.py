@@ -1,0 +1,255 @@
+"""Measures what engine and driver add to the model's own time, on the engine itself.
+
+Short replays with a model that takes no time: requests far apart tell how late a timer and a
+wake-up are; bursts, how long a worker needs from one batch to the next and the driver from one
+request to the next; one input again and again, how long an answer from the cache takes. With the
+model itself: what a call takes longer after a pause, and how late the driver is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Hashable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from codomyrmex_lab.errors import LateDriverWarning
+from codomyrmex_lab.optimization.keys import exact_key
+from codomyrmex_lab.optimization.models import BatchFunction, CloseReason, OptimizationConfig
+from codomyrmex_lab.optimization.observer import ObservedBatch, ObservedRequest
+from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
+from codomyrmex_lab.simulation.overheads import Overheads
+from codomyrmex_lab.workloads import Workload, replay
+
+__all__ = ["COLD_SIZE", "ColdStarts", "measure_cold_starts", "measure_overheads"]
+
+_SIZES = (1, 32)
+_N_APART = 50
+_APART_S, _WITHIN_S = 4e-3, 1e-4
+_N_BURSTS, _BATCHES_PER_BURST = 4, 30
+_TIMEOUT_NS = 2_000_000
+_N_HITS = 300
+COLD_SIZE = 4
+_IDLE_CALLS = {0.3: 60, 1.0: 60, 3.0: 60, 10.0: 30, 30.0: 16}
+_LONG_MS = 60_000.0
+
+
+def measure_overheads(payloads: Sequence[Any], output: Any) -> Overheads:
+    """Return the constants of engine and driver on this machine.
+
+    Parameters
+    ----------
+    payloads : sequence
+        Inputs of the model.
+    output : object
+        What the model makes of one of them.
+    """
+
+    def answer(inputs: list[Any]) -> list[Any]:
+        return [output] * len(inputs)
+
+    def run(workload: Workload, **settings: Any) -> _Ticks:
+        return _replayed(workload, answer, OptimizationConfig(num_workers=1, **settings))
+
+    def gaps_ns(size: int, **settings: Any) -> _Ticks:
+        arrival_s = np.repeat(np.arange(_N_BURSTS) * 0.1, size * _BATCHES_PER_BURST)
+        workload = _of(arrival_s, payloads)
+        return run(workload, max_batch_size=size, batch_timeout_ms=_LONG_MS, **settings)
+
+    woken = [
+        run(_groups(size, payloads), max_batch_size=size, batch_timeout_ms=_LONG_MS)
+        for size in _SIZES
+    ]
+    timed = run(_groups(1, payloads), max_batch_size=64, batch_timeout_ms=_TIMEOUT_NS / 1e6)
+    plain = [gaps_ns(size, enable_caching=False) for size in _SIZES]
+    cached = [gaps_ns(size, enable_caching=True) for size in _SIZES]
+    wake_ns, dispatch_request_ns = _line([one.wake_ns() for one in woken])
+    deliver_ns, gap_request_ns = _line([one.gap_ns() for one in plain])
+    _, cached_request_ns = _line([one.gap_ns() for one in cached])
+    interval_ns = float(np.median([one.interval_ns() for one in plain]))
+    keyed_ns = float(np.median([one.interval_ns() for one in cached]))
+    same = Workload(
+        np.repeat(np.arange(_N_BURSTS) * 0.05, _N_HITS),
+        np.zeros(_N_BURSTS * _N_HITS),
+        [payloads[0]] * (_N_BURSTS * _N_HITS),
+    )
+    hits = run(same, max_batch_size=1)
+    return Overheads(
+        submit_interval_ns=interval_ns,
+        key_ns=max(keyed_ns - interval_ns, 0.0),
+        hit_ns=hits.hit_ns(),
+        wake_ns=wake_ns,
+        timer_ns=max(timed.timer_ns() - dispatch_request_ns, 0.0),
+        dispatch_request_ns=dispatch_request_ns,
+        deliver_ns=deliver_ns,
+        deliver_request_ns=max(gap_request_ns - dispatch_request_ns, 0.0),
+        store_request_ns=max(cached_request_ns - gap_request_ns, 0.0),
+    )
+
+
+def measure_cold_starts(
+    function: BatchFunction, payloads: Sequence[Any], warm_ms: float, n_workers: int
+) -> ColdStarts:
+    """Return what a call takes longer after some time without one, in an engine.
+
+    An idle processor slows down and forgets the model, so that its next call is slower, by a time
+    that hardly depends on the batch.
+
+    Parameters
+    ----------
+    function : callable
+        The model.
+    payloads : sequence
+        Its inputs.
+    warm_ms : float
+        What a call of ``COLD_SIZE`` requests takes when one follows the other.
+    n_workers : int
+        Of the engine.
+    """
+    extra_ms, late_ns = {}, []
+    for idle_ms, n_calls in _IDLE_CALLS.items():
+        begins_s = np.arange(n_calls)[:, np.newaxis] * (idle_ms + warm_ms) / 1e3
+        within_s = np.linspace(0, idle_ms / 1e3, COLD_SIZE)
+        config = OptimizationConfig(
+            num_workers=n_workers, max_batch_size=COLD_SIZE, batch_timeout_ms=_LONG_MS
+        )
+        ticks = _replayed(_of((begins_s + within_s).ravel(), payloads), function, config)
+        extra_ms[max(ticks.idle_ms(), 0.0)] = max(ticks.service_ms() - warm_ms, 0.0)
+        late_ns += ticks.late_ns()
+    idle = sorted(extra_ms)
+    rising = np.maximum.accumulate([extra_ms[one] for one in idle])
+    return ColdStarts(list(zip(idle, rising.tolist(), strict=True)), late_ns)
+
+
+class ColdStarts(NamedTuple):
+    """What is seen of an engine that is idle now and then.
+
+    ``extra_ms`` holds times without a call and what the next one takes longer, both in ms;
+    ``late_ns`` how late the driver was with each request for which it had slept.
+    """
+
+    extra_ms: list[tuple[float, float]]
+    late_ns: list[int]
+
+
+class _Ticks:
+    """An observer that keeps the ticks of batches and hits."""
+
+    def __init__(self) -> None:
+        self._batches: list[tuple[int, int, CloseReason, list[int], list[int]]] = []
+        self._hits: list[int] = []
+
+    def on_batch(self, batch: ObservedBatch) -> None:
+        """Keep the ticks of a batch."""
+        enqueued = [request.enqueue_ns for request in batch.requests]
+        arrived = [request.arrival_ns for request in batch.requests]
+        self._batches.append((batch.start_ns, batch.end_ns, batch.reason, enqueued, arrived))
+
+    def on_cache_hit(
+        self, request_id: int, priority: int, key: Any, arrival_ns: int, end_ns: int
+    ) -> None:
+        """Keep when a hit was answered."""
+        self._hits.append(end_ns)
+
+    def on_unserved(self, request: ObservedRequest, end_ns: int, error: BaseException) -> None:
+        """Nothing is measured on a request without a batch."""
+
+    def wake_ns(self) -> float:
+        """Return the time from the arrival that filled a batch to its model call."""
+        return _median(
+            start - max(enqueued)
+            for start, _, reason, enqueued, _ in self._batches
+            if reason is CloseReason.FULL
+        )
+
+    def timer_ns(self) -> float:
+        """Return the time from the due time of a batch to its model call."""
+        return _median(
+            start - min(enqueued) - _TIMEOUT_NS
+            for start, _, reason, enqueued, _ in self._batches
+            if reason is CloseReason.TIMEOUT
+        )
+
+    def late_ns(self) -> list[int]:
+        """Return how late the driver was with each request for which it had slept."""
+        ordered = sorted(
+            pair
+            for *_, enqueued, arrived in self._batches
+            for pair in zip(arrived, enqueued, strict=True)
+        )
+        return [
+            max(enqueue - arrival, 1)
+            for (_, before), (arrival, enqueue) in itertools.pairwise(ordered)
+            if before < arrival
+        ]
+
+    def gap_ns(self) -> float:
+        """Return the time from one model call to the next that could begin at once."""
+        ordered = sorted(self._batches, key=lambda batch: batch[0])
+        return _median(
+            after[0] - before[1]
+            for before, after in itertools.pairwise(ordered)
+            if max(after[3]) < before[1]
+        )
+
+    def service_ms(self) -> float:
+        """Return the time of a model call."""
+        return _median((batch[1] - batch[0]) / 1e6 for batch in self._batches[1:])
+
+    def idle_ms(self) -> float:
+        """Return the time between two model calls."""
+        ordered = sorted(self._batches, key=lambda batch: batch[0])
+        return _median(
+            (after[0] - before[1]) / 1e6 for before, after in itertools.pairwise(ordered)
+        )
+
+    def interval_ns(self) -> float:
+        """Return the time from one submission to the next where the driver was behind."""
+        enqueued = np.sort([tick for batch in self._batches for tick in batch[3]])
+        return _median(np.diff(enqueued).tolist())
+
+    def hit_ns(self) -> float:
+        """Return the time from one answer from the cache to the next, one right after the other."""
+        return _median(np.diff(np.sort(self._hits)).tolist())
+
+
+def _replayed(workload: Workload, function: BatchFunction, config: OptimizationConfig) -> _Ticks:
+    ticks, numbers = _Ticks(), itertools.count()
+    own_key = workload.n_keys > 1
+
+    def key(payload: Any) -> Hashable:
+        """Cost what an exact key costs; no two requests share one, unless all are to be hits."""
+        return (exact_key(payload), next(numbers) if own_key else 0)
+
+    with (
+        warnings.catch_warnings(),
+        InferenceOptimizer(function, config, observer=ticks, key_fn=key) as engine,
+    ):
+        warnings.simplefilter("ignore", LateDriverWarning)
+        replay(engine, workload, progress=False)
+    return ticks
+
+
+def _groups(size: int, payloads: Sequence[Any]) -> Workload:
+    """Return requests in groups far apart, the members of each 0.1 ms apart."""
+    begins_s = np.arange(_N_APART)[:, np.newaxis] * (_APART_S + size * _WITHIN_S)
+    return _of((begins_s + np.arange(size) * _WITHIN_S).ravel(), payloads)
+
+
+def _of(arrival_s: NDArray[np.float64], payloads: Sequence[Any]) -> Workload:
+    taken = [payloads[row % len(payloads)] for row in range(len(arrival_s))]
+    return Workload(arrival_s, payloads=taken)
+
+
+def _line(times_ns: list[float]) -> tuple[float, float]:
+    """Fit a + b·size, neither negative."""
+    slope, constant = np.polyfit(_SIZES, times_ns, 1, w=1 / np.maximum(times_ns, 1.0))
+    return max(float(constant), 0.0), max(float(slope), 0.0)
+
+
+def _median(values: Any) -> float:
+    found = list(values)
+    return float(np.median(found)) if found else 0.0

@@ -1,0 +1,54 @@
+"""From single measured times to points: medians with their intervals, and what is left over."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from codomyrmex_lab.tracing import percentiles
+
+__all__ = ["MOST_RESIDUALS", "POINT_KEY", "points_of", "residuals_of"]
+
+POINT_KEY = ["quantization", "busy_workers", "batch_size", "cost"]
+MOST_RESIDUALS = 4096
+_OUTLIER = 10.0
+
+
+def points_of(samples: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
+    """Return one point per combination of ``POINT_KEY``.
+
+    Parameters
+    ----------
+    samples : pandas.DataFrame
+        One row per measured batch, with ``service_ms``.
+    confidence : float
+        Of the interval of the median, above 0 and below 1.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``POINT_KEY``, median ``service_ms``, ``ci_low_ms``, ``ci_high_ms``, ``n_samples``.
+    """
+    rows = []
+    for key, group in samples.groupby(POINT_KEY, sort=True):
+        (median,) = percentiles(group["service_ms"].to_numpy(), [50], confidence)
+        rows.append((*key, median.value, median.ci_low, median.ci_high, median.n_samples))
+    columns = [*POINT_KEY, "service_ms", "ci_low_ms", "ci_high_ms", "n_samples"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def residuals_of(samples: pd.DataFrame, points: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the ratios of measured times to the medians of their points, outliers cut off.
+
+    A time above ten medians is an accident of the machine, not a property of the model: it would
+    come again in every simulation, so it is left out.
+    """
+    known = samples.merge(
+        points[[*POINT_KEY, "service_ms"]], on=POINT_KEY, suffixes=("", "_median")
+    )
+    ratio = (known["service_ms"] / known["service_ms_median"].clip(lower=1e-9)).to_numpy()
+    kept: NDArray[np.float64] = ratio[(ratio < _OUTLIER) & (ratio > 0)]
+    if len(kept) > MOST_RESIDUALS:
+        kept = np.sort(kept)[np.linspace(0, len(kept) - 1, MOST_RESIDUALS).astype(np.int64)]
+    return kept if len(kept) else np.ones(1)

@@ -1,0 +1,112 @@
+"""What is replayed, and the rows that come of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from codomyrmex_lab.optimization import OptimizationConfig
+from codomyrmex_lab.simulation import FIGURES, FidelityReport, fidelity, profile
+from codomyrmex_lab.simulation.fidelity import at_load
+from codomyrmex_lab.workloads import Workload
+from tests.benchmarks.report import Reach, Row, alone
+from tests.benchmarks.runner import Samples
+
+__all__ = ["LOADS", "azure", "measured_rows", "shared_data"]
+
+LOADS = (0.5, 0.7, 0.85)
+_WORDS = {
+    "p50_ms": "p50",
+    "p95_ms": "p95",
+    "p99_ms": "p99",
+    "mean_batch_size": "mean batch size",
+    "throughput_rps": "throughput",
+    "cache_hit_rate": "hit rate",
+}
+
+
+def shared_data() -> Path:
+    """Return the folder of the public data sets."""
+    beside = Path(__file__).resolve().parents[4] / "shared" / "data"
+    folder = Path(os.environ.get("CODOMYRMEX_LAB_DATA", beside))
+    if not folder.is_dir():
+        raise SystemExit(f"{folder} is missing; set CODOMYRMEX_LAB_DATA to the folder of the data.")
+    return folder
+
+
+def azure() -> Workload:
+    """Return the arrivals of the Azure conversation trace."""
+    path = shared_data() / "AzureLLMInferenceTrace_conv.csv"
+    return Workload.from_csv(path, arrival="TIMESTAMP")
+
+
+def measured_rows(
+    name: str,
+    model: Any,
+    workload: Workload,
+    configs: Mapping[str, OptimizationConfig],
+    *,
+    replay_s: float,
+    **profiled: Any,
+) -> list[Row]:
+    """Replay every config at every load for about ``replay_s``, twice, and compare.
+
+    The profile of each load is measured right before its replays: the speed of a shared machine
+    drifts.
+    """
+    reports = {}
+    for load in LOADS:
+        found = profile(model, workload, refresh=True, progress=False, **profiled)
+        workloads = {
+            case: _lasting(at_load(model, workload, config, load), replay_s)
+            for case, config in configs.items()
+        }
+        reports[f"{load:.0%}"] = fidelity(model, workloads, configs, profile=found, progress=False)
+    report = FidelityReport.joined(reports)
+    print(report.frame().round(4).to_string(), flush=True)
+    return _rows(name, report)
+
+
+def _lasting(workload: Workload, replay_s: float) -> Workload:
+    """Return as many of the requests as are due within some time, the same again if too few."""
+    n = int(np.searchsorted(workload.arrival_s, replay_s))
+    if n < len(workload):
+        return workload.head(max(n, 200))
+    return workload.repeat(max(round(replay_s / workload.duration_s), 1))
+
+
+def _rows(name: str, report: FidelityReport) -> list[Row]:
+    frame = report.frame()
+    frame["error"] = frame["error"].abs()
+    rows = []
+    for figure in FIGURES:
+        one = frame[frame["figure"] == figure]
+        unit = "points" if figure == "cache_hit_rate" else "%"
+        words = f"{name}: {_WORDS[figure]}"
+        percent = tuple(100 * one["error"])
+        noise = tuple(100 * one["noise"])
+        if figure == "cache_hit_rate":
+            rows.append(_worst(f"{words}, worst error", unit, percent, Reach(at_most=0.5)))
+        elif figure == "mean_batch_size":
+            rows.append(alone(f"{words}, median error", unit, Samples(percent)))
+        else:
+            rows.append(alone(f"{words}, median error", unit, Samples(percent), Reach(at_most=5)))
+            beyond = one["error"].where(one["error"] > 2 * one["noise"], 0.0)
+            words_of_worst = f"{words}, worst error beyond twice the noise"
+            rows.append(_worst(words_of_worst, unit, tuple(100 * beyond), Reach(at_most=9)))
+        rows.append(
+            alone(f"{words}, noise: median of measured against measured", unit, Samples(noise))
+        )
+    return rows
+
+
+def _worst(measure: str, unit: str, values: tuple[float, ...], reach: Reach) -> Row:
+    """Return a row of the largest value; the spread is that of all."""
+    spread = Samples(values).spread
+    row = alone(measure, unit, Samples((max(values),)), reach)
+    return replace(row, ours_spread=spread, n_rounds=len(values))

@@ -1,0 +1,181 @@
+import time
+
+import numpy as np
+import pytest
+
+from codomyrmex_lab.errors import ProfileError, SettingError
+from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, QuantizationType
+from codomyrmex_lab.simulation import ServiceProfile, profile
+from codomyrmex_lab.workloads import Workload
+
+FP32, INT8 = QuantizationType.FP32, QuantizationType.INT8
+WORKLOAD = Workload(np.arange(30) * 0.01, payloads=[float(n) for n in range(30)])
+QUICK = {
+    "batch_sizes": (1, 4),
+    "workers": (1, 2),
+    "budget_s": 1.0,
+    "precision": 0.5,
+    "with_engine": False,
+    "progress": False,
+}
+
+
+class Sleeper:
+    """Takes ``fixed_ms`` and so much per request."""
+
+    def __init__(self, identity=None, fixed_ms=2.0, per_request_ms=0.5):
+        self.times_ms = (fixed_ms, per_request_ms)
+        self.n_calls = 0
+        if identity is not None:
+            self.identity = identity
+
+    def __call__(self, inputs):
+        self.n_calls += 1
+        fixed_ms, per_request_ms = self.times_ms
+        time.sleep((fixed_ms + per_request_ms * len(inputs)) / 1e3)
+        return list(inputs)
+
+
+def in_python(inputs):
+    """Compute for 15 ms without letting any other thread do so."""
+    end_s = time.thread_time() + 0.015
+    while time.thread_time() < end_s:
+        pass
+    return inputs
+
+
+def medians(found):
+    return found.points.set_index(["busy_workers", "batch_size"])["service_ms"]
+
+
+def test_profile_holds_every_size_and_number_of_calls_at_once():
+    found = profile(Sleeper(), WORKLOAD, **QUICK)
+    assert sorted(medians(found).index) == [(1, 1), (1, 4), (2, 1), (2, 4)]
+    assert (found.points["n_samples"] >= 2).all()
+    assert (found.points["ci_low_ms"] <= found.points["service_ms"]).all()
+    assert found.n_payloads == 30
+    assert medians(found)[1, 4] >= 4.0  # the model sleeps for so long
+
+
+def test_what_engine_and_driver_add_is_measured_on_the_engine():
+    found = profile(Sleeper(), WORKLOAD, **{**QUICK, "batch_sizes": (1, 4), "with_engine": True})
+    added = found.overheads
+    assert added.deliver_ns + added.deliver_request_ns > 0
+    assert added.submit_ns > 0
+    assert np.median(found.submit_residuals) == pytest.approx(1, rel=0.1)
+    idle_ns, extra_ns = found.cold_start(FP32)
+    assert (np.diff(idle_ns) > 0).all()
+    assert (np.diff(extra_ns) >= 0).all()
+
+
+def test_calls_that_take_time_from_each_other_take_longer_at_once():
+    found = medians(profile(in_python, WORKLOAD, **QUICK))
+    assert found[2, 4] > 1.5 * found[1, 4]
+
+
+def test_each_variant_is_measured():
+    model = {FP32: Sleeper(), INT8: Sleeper(fixed_ms=0.2)}
+    found = profile(model, WORKLOAD, **QUICK)
+    assert found.quantizations == (FP32, INT8)
+    by = found.points.set_index(["quantization", "busy_workers", "batch_size"])["service_ms"]
+    assert by["int8", 1, 1] < by["fp32", 1, 1]
+
+
+def test_service_time_is_measured_by_the_cost_of_the_costliest_request():
+    def model(inputs):
+        time.sleep(max(inputs) / 1e3)
+        return inputs
+
+    workload = WORKLOAD.with_costs(lambda payload: payload // 10 * 3)
+    workload = workload.with_payloads(np.repeat([1.0, 4.0, 7.0], 10)).with_costs(
+        lambda payload: payload
+    )
+    found = profile(model, workload, cost="cost", **QUICK)
+    assert found.cost == "cost"
+    np.testing.assert_array_equal(found.costs, [1.0, 4.0, 7.0])
+    table = found.service_table_ns(FP32, 1, 4)
+    assert (table[:, 1, 4] >= np.array([1.0, 4.0, 7.0]) * 1e6).all()
+
+
+def test_profile_of_a_model_with_an_identity_is_kept_on_disk(tmp_path):
+    model = Sleeper("model@1")
+    first = profile(model, WORKLOAD, cache_dir=tmp_path, **QUICK)
+    n_calls = model.n_calls
+    again = profile(model, WORKLOAD, cache_dir=tmp_path, **QUICK)
+    assert model.n_calls == n_calls
+    assert again.points.equals(first.points)
+    assert again.overheads == first.overheads
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("change", ["identity", "payloads", "settings", "refresh"])
+def test_profile_is_measured_anew_when_anything_changes(tmp_path, change):
+    profile(Sleeper("model@1"), WORKLOAD, cache_dir=tmp_path, **QUICK)
+    model = Sleeper("model@2" if change == "identity" else "model@1")
+    workload = WORKLOAD.head(9) if change == "payloads" else WORKLOAD
+    settings = {**QUICK, "batch_sizes": (1, 3)} if change == "settings" else QUICK
+    profile(model, workload, cache_dir=tmp_path, refresh=change == "refresh", **settings)
+    assert model.n_calls > 0
+
+
+def test_profile_of_a_plain_function_is_not_kept(tmp_path):
+    profile(lambda inputs: inputs, WORKLOAD, cache_dir=tmp_path, **QUICK)
+    assert not list(tmp_path.iterdir())
+
+
+def test_progress_ends_at_the_number_of_points():
+    told = []
+    profile(Sleeper(), WORKLOAD, **{**QUICK, "progress": lambda *counts: told.append(counts)})
+    assert told[-1] == (4, 4)
+    assert told == sorted(told)
+
+
+def test_payloads_are_made_up_for_a_model_that_tells_its_inputs(repository):
+    from codomyrmex_lab.runtimes import OnnxModel
+
+    with OnnxModel(repository / "data" / "digits.onnx") as model:
+        found = profile(model, quantizations=[FP32], refresh=True, **QUICK)
+    assert found.model == model.identity
+
+
+def test_without_workload_other_models_are_refused():
+    with pytest.raises(SettingError, match="Without a workload"):
+        profile(lambda inputs: inputs, **QUICK)
+
+
+def test_unknown_cost_column_is_refused():
+    with pytest.raises(SettingError, match="cost is 'tokens', which is no column"):
+        profile(Sleeper(), WORKLOAD, cost="tokens", **QUICK)
+
+
+def test_model_that_does_not_answer_one_to_one_is_refused():
+    with pytest.raises(ProfileError, match="expected a sequence of one output"):
+        profile(lambda inputs: [], WORKLOAD, **QUICK)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"batch_sizes": ()},
+        {"batch_sizes": (0,)},
+        {"workers": (1.5,)},
+        {"precision": 0},
+        {"confidence": 1.0},
+        {"budget_s": -1},
+        {"seed": -1},
+    ],
+)
+def test_settings_outside_their_range_are_refused(setting):
+    with pytest.raises(SettingError, match=next(iter(setting))):
+        profile(Sleeper(), WORKLOAD, **{**QUICK, **setting})
+
+
+def test_profile_from_a_trace_of_the_engine_agrees_with_the_model():
+    from codomyrmex_lab.workloads import replay
+
+    config = OptimizationConfig(max_batch_size=4, num_workers=1, enable_caching=False)
+    with InferenceOptimizer(Sleeper(fixed_ms=4.0), config) as engine:
+        trace = replay(engine, WORKLOAD.scale_rate(4.0), progress=False)
+    found = ServiceProfile.from_trace(trace)
+    full = found.points[found.points["batch_size"] == 4]
+    assert full["service_ms"].item() >= 6.0
