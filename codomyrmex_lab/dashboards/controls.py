@@ -113,6 +113,11 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
                 self._loading = False
             self._take_over(config)
 
+    def bound(self, max_batch_size: int, max_workers: int) -> None:
+        """Let the sliders end where a profile ends, unless the config is beyond that."""
+        for name, most in (("max_batch_size", max_batch_size), ("num_workers", max_workers)):
+            self.settings[name].max = max(most, getattr(self._config, name))
+
     def mark_missing(self, quantization: QuantizationType, reason: str) -> None:
         """Show that the model turned out not to have a number format, and why."""
         with self._reading:
@@ -159,7 +164,7 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
         lines = [f"{self.settings[name].description}: {note}." for name, note in notes.items()]
         lone = lone_request_note(config)
         lines += [f"{lone}."] if lone else []
-        lines += [f"{q.name} is not available: {why}." for q, why in self._missing.items()]
+        lines += _missing_lines(self._missing)
         self._notes.value = (
             "<div style='font-size:11px;line-height:1.35;opacity:.75'>"
             + "<br>".join(map(escape, lines))
@@ -219,12 +224,21 @@ def _setting_widgets(missing: dict[QuantizationType, str]) -> dict[str, Any]:
         "quantization": widgets.Dropdown(
             description="Quantization",
             tooltip="Number format of the model's weights",
-            options=[
-                (q.name + (" (not available)" if q in missing else ""), q) for q in QuantizationType
-            ],
+            options=_quantization_options(missing),
             **_LOOK,
         ),
     }
+
+
+def _missing_lines(missing: dict[QuantizationType, str]) -> list[str]:
+    """Return why number formats are missing, those with the same reason together."""
+    by_reason: dict[str, list[str]] = {}
+    for quantization, why in missing.items():
+        by_reason.setdefault(why, []).append(quantization.name)
+    return [
+        f"{', '.join(names)} {'is' if len(names) == 1 else 'are'} not available: {why}."
+        for why, names in by_reason.items()
+    ]
 
 
 def _quantization_options(

@@ -1,4 +1,4 @@
-"""The numbers of several runs as an HTML table, and of one run as a sentence."""
+"""The figures of several runs as an HTML table, each with where it comes from."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import math
 from collections.abc import Sequence
 from html import escape
 
-from codomyrmex_lab.dashboards.measurement import Run, describe_config
+from codomyrmex_lab.dashboards.findings import Findings
+from codomyrmex_lab.dashboards.settings import describe_config
+from codomyrmex_lab.dashboards.verification import Verification
 from codomyrmex_lab.plots import marked_percentile
 
-__all__ = ["numbers_table", "run_sentence", "shortened"]
+__all__ = ["numbers_table", "shortened"]
 
 _COLUMNS = (
-    "run",
+    "line",
     "settings",
-    "requests/s",
+    "answered/s",
     "hit rate",
     "mean batch",
     "p50 ms",
@@ -24,87 +26,85 @@ _COLUMNS = (
     "failed",
 )
 _CELL = "padding:2px 8px;border-bottom:1px solid rgba(128,128,128,.3);white-space:nowrap;"
-_WRAPPED = "min-width:210px;white-space:normal;text-align:left"
+_LEFT = ("line", "settings")
+_WRAPPED = "min-width:190px;white-space:normal;text-align:left"
 _LONGEST = 300
-_NOTABLE_LATENESS = 0.2  # of the latency
 _FAINT = "opacity:.65;font-size:11px"
 
 
-def numbers_table(runs: Sequence[Run], scope: str) -> str:
-    """Return an HTML table with one row per run.
+def numbers_table(
+    rows: Sequence[tuple[str, Findings]], verification: Verification | None = None
+) -> str:
+    """Return an HTML table with one row per run, and the errors of a verification below.
 
     Parameters
     ----------
-    runs : sequence of Run
-        The current run first, then the earlier ones.
-    scope : str
-        What the numbers rest on.
+    rows : sequence of (str, Findings)
+        What the row's line is called in the picture, and its run; the first stands out.
+    verification : Verification or None
+        Measured beside predicted of the same requests.
 
     Returns
     -------
     str
         HTML; percentiles with their 95% confidence interval in brackets.
     """
-    if not runs:
+    if not rows:
         return ""
     head = "".join(
-        f"<th scope='col' style='{_CELL}{_WRAPPED if name == 'settings' else 'text-align:right'}'>"
+        f"<th scope='col' style='{_CELL}text-align:{'left' if name in _LEFT else 'right'}'>"
         f"{name}</th>"
         for name in _COLUMNS
     )
-    body = "".join(_row(run, current=index == 0) for index, run in enumerate(runs))
-    caption = f"{scope}; brackets hold 95% confidence intervals; the first row is drawn in colour"
+    body = "".join(_row(name, one, first=place == 0) for place, (name, one) in enumerate(rows))
+    if verification is not None:
+        body += _row("simulated, the same requests", verification.predicted, first=False)
+        body += _error_row(verification)
     return (
         "<div style='overflow-x:auto'><table style='border-collapse:collapse;font-size:12px;"
         "font-variant-numeric:tabular-nums;line-height:1.4'>"
-        f"<caption style='caption-side:bottom;text-align:left;font-size:11px;opacity:.75'>"
-        f"{escape(caption)}.</caption>"
+        "<caption style='caption-side:bottom;text-align:left;font-size:11px;opacity:.75'>"
+        "Brackets hold 95% confidence intervals.</caption>"
         f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
     )
 
 
-def _row(run: Run, *, current: bool) -> str:
-    summary = run.summary
+def _row(name: str, findings: Findings, *, first: bool) -> str:
+    summary = findings.summary
     cells = [
         f"{summary.throughput_rps:,.4g}",
         f"{summary.cache_hit_rate:.1%}",
         f"{summary.mean_batch_size:.3g}",
-        *(_percentile(run, percent) for percent in (50, 95, 99)),
+        *(_percentile(findings, percent) for percent in (50, 95, 99)),
         f"{summary.n_requests:,}",
         f"{summary.n_errors:,}",
     ]
-    weight = "font-weight:600;" if current else "opacity:.75;"
-    settings = escape(describe_config(run.config)).replace(" ", "&nbsp;").replace("·&nbsp;", "· ")
+    settings = describe_config(findings.config).replace(" ", "\u00a0").replace("·\u00a0", "· ")
+    return _html_row(name, escape(settings), cells, "font-weight:600;" if first else "")
+
+
+def _error_row(verification: Verification) -> str:
+    error = {one.name: str(one) for one in verification.figures()}
+    said, saw = verification.predicted.summary, verification.measured.summary
+    points = 100 * (said.cache_hit_rate - saw.cache_hit_rate)
+    names = ("throughput", None, "mean batch", "p50", "p95", "p99")
+    cells = [f"{points:+.1f} points" if name is None else error[name] for name in names]
+    return _html_row("error of the prediction", "", [*cells, "", ""], "font-style:italic;")
+
+
+def _html_row(name: str, settings: str, cells: Sequence[str], style: str) -> str:
     right = "".join(f"<td style='{_CELL}text-align:right'>{cell}</td>" for cell in cells)
     return (
-        f"<tr style='{weight}'><th scope='row' style='{_CELL}text-align:right'>{run.number}</th>"
+        f"<tr style='{style}'><th scope='row' style='{_CELL}text-align:left'>{escape(name)}</th>"
         f"<td style='{_CELL}{_WRAPPED}'>{settings}</td>{right}</tr>"
     )
 
 
-def _percentile(run: Run, percent: int) -> str:
-    marked = marked_percentile(run.summary, percent)
+def _percentile(findings: Findings, percent: int) -> str:
+    marked = marked_percentile(findings.summary, percent)
     if math.isnan(marked.value_ms):
         return "–"
-    return f"{marked.value_ms:.3g} <span style='{_FAINT}'>{marked.interval}</span>"
-
-
-def run_sentence(run: Run) -> str:
-    """Return the outcome of a run in words."""
-    summary = run.summary
-    words = f"Run {run.number} measured: {summary.n_requests:,} requests"
-    if summary.n_errors < summary.n_requests:
-        words += (
-            f", {summary.throughput_rps:,.4g} answered/s, p50 {summary.p50_ms:.3g} ms, "
-            f"p99 {summary.p99_ms:.3g} ms, hit rate {summary.cache_hit_rate:.1%}"
-        )
-    if summary.n_errors:
-        first = shortened(str(run.trace.results["error"].dropna().iloc[0]))
-        words += f", {summary.n_errors:,} of them failed, the first with {first}"
-    late_ms = run.trace.metadata.get("lateness_ms", {}).get("p99", 0.0)
-    if late_ms > _NOTABLE_LATENESS * summary.p99_ms:
-        words += f"; p99 includes {late_ms:.3g} ms by which this process submitted late"
-    return words.rstrip(".") + "."
+    return f"{marked.value_ms:.3g}<br><span style='{_FAINT}'>{marked.interval}</span>"
 
 
 def shortened(text: str) -> str:

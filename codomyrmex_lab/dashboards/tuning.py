@@ -1,67 +1,94 @@
-"""The screen on which a person moves settings and sees what the model does under its traffic."""
+"""The screen on which a person moves settings and sees what a model would do under its traffic."""
 
 from __future__ import annotations
 
 import threading
-from collections import deque
-from html import escape
-from typing import Any
+from collections.abc import Callable
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import ipywidgets as widgets
 import pandas as pd
 
+from codomyrmex_lab.dashboards.actions import Actions
 from codomyrmex_lab.dashboards.controls import ConfigControls
 from codomyrmex_lab.dashboards.export_panel import ExportPanel
-from codomyrmex_lab.dashboards.load import LoadChoice, OfferedLoad
-from codomyrmex_lab.dashboards.measurement import Run, describe_config, measure, runs_frame
+from codomyrmex_lab.dashboards.findings import Findings
+from codomyrmex_lab.dashboards.given_up import GivenUpError
+from codomyrmex_lab.dashboards.load_slider import LoadSlider
 from codomyrmex_lab.dashboards.newest_wins import NewestWins
-from codomyrmex_lab.dashboards.numbers_table import numbers_table, run_sentence, shortened
-from codomyrmex_lab.dashboards.panels import FigurePanels
+from codomyrmex_lab.dashboards.numbers_table import shortened
+from codomyrmex_lab.dashboards.page import PointerDrag
+from codomyrmex_lab.dashboards.pareto_panel import ParetoPanel
+from codomyrmex_lab.dashboards.quality_words import QualityWords
+from codomyrmex_lab.dashboards.screen import CONTROLS_WIDTH, Screen, paragraph
+from codomyrmex_lab.dashboards.settings import config_from_state, describe_config
+from codomyrmex_lab.dashboards.tuning_view import TuningView
+from codomyrmex_lab.dashboards.tuning_words import (
+    evidence_of,
+    readings_of,
+    sentence_of,
+)
 from codomyrmex_lab.dashboards.variants import missing_variants
-from codomyrmex_lab.errors import LabError, VariantError
+from codomyrmex_lab.dashboards.verification import Verification, verifications_frame
+from codomyrmex_lab.dashboards.verifier import Verifier
+from codomyrmex_lab.errors import LabError, VariantError, WorkloadError
+from codomyrmex_lab.export.record import record_from_config
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.models import OptimizationConfig
 from codomyrmex_lab.optimization.optimizer import Model
-from codomyrmex_lab.tracing import Trace
 from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads.ranges import check_number
+
+if TYPE_CHECKING:
+    from codomyrmex_lab.dashboards.prediction import WhatIf
+    from codomyrmex_lab.simulation import ServiceProfile
 
 __all__ = ["TuningDashboard"]
 
 _log = get_logger(__name__)
 
-_EARLIER_RUNS = 5
-_SETTLE_S = 0.12  # while a slider is dragged, its values follow each other faster than this
+_CALM_S = 0.15  # the table waits until a slider has rested for this long
+_TABS = ("What if", "Pareto front", "Export")
+
+Errand = Callable[[threading.Event], None]
+"""Work in the background, given up when the event is set."""
 
 
-class TuningDashboard(widgets.VBox):  # type: ignore[misc]
-    """Tune by hand: each movement measures the settings on the real engine, in the background.
+class TuningDashboard(Screen):
+    """Tune by hand: each movement of a control is answered by the simulator at once.
 
-    A movement replays the first requests of the workload on a fresh engine. The newest setting
-    wins: a movement ends the measurement of the one before. Earlier runs stay as faint lines.
+    The model's service times are measured once, and kept on disk. **Verify** replays the first
+    seconds of the workload on the real engine, in the background, and draws what it measured
+    beside what was predicted.
 
     Parameters
     ----------
     model : Model
         A batch function, a dict of them by ``QuantizationType``, or a model with variants.
     workload : Workload
-        Traffic to replay.
+        Traffic to simulate and to replay.
     config : OptimizationConfig or None
         Where the sliders begin; the defaults if None.
-    max_requests : int or None
-        Requests per measurement; None takes what arrives within 2.5 s.
-    speed : float or None
-        Factor by which arrivals are hastened; None takes the load at which one worker without
-        batching would just be busy, at most 2,000 requests/s. The screen states the load.
+    profile : ServiceProfile or None
+        Service times of the model; measured, or read from disk, if None.
+    quality : pandas.DataFrame or None
+        What variants cost in answers: ``model.quality(...)``, or the frame of a quality report.
+    load : float
+        How many times faster than the workload's own times.
+    verify_s : float
+        Time that a verification replays, in s.
 
     Raises
     ------
     SettingError
-        ``max_requests`` or ``speed`` outside its range.
+        ``load`` or ``verify_s`` outside its range.
     WorkloadError
         ``workload`` is something else.
     """
 
-    _runner: NewestWins[OptimizationConfig] | None = None  # also where the constructor refused
+    kind = "tuning"
+    _closed = True  # until the constructor is through
 
     def __init__(
         self,
@@ -69,54 +96,40 @@ class TuningDashboard(widgets.VBox):  # type: ignore[misc]
         workload: Workload,
         config: OptimizationConfig | None = None,
         *,
-        max_requests: int | None = None,
-        speed: float | None = None,
+        profile: ServiceProfile | None = None,
+        quality: pd.DataFrame | None = None,
+        load: float = 1.0,
+        verify_s: float = 5.0,
     ) -> None:
-        self._load_choice = LoadChoice(workload, max_requests, speed)
-        self._load: OfferedLoad | None = None
-        self._served_model = model
-        self._runs: deque[Run] = deque(maxlen=1 + _EARLIER_RUNS)  # the newest first
-        self._n_runs = 0
-        self._screen = threading.RLock()  # one thread at a time draws and writes
-        self._status_text = ""
-
+        if not isinstance(workload, Workload):
+            raise WorkloadError(
+                f"The workload is a {type(workload).__name__}; expected a Workload, as from "
+                "Workload.from_csv(...) or Workload.poisson(...)."
+            )
+        check_number("load", load, above_zero=True)
+        check_number("verify_s", verify_s, above_zero=True)
+        super().__init__()
+        self._served_model, self.workload = model, workload
+        self._given_profile = profile
+        self._what_if: WhatIf | None = None
+        self._verifier = Verifier(model, workload, verify_s)
+        self._now: Findings | None = None
+        self.quality = QualityWords(model, workload, quality)
+        self._view = TuningView(self.theme, self.picture, self.words, self.quality)
         self.controls = ConfigControls(
             config or OptimizationConfig(),
             missing_variants(model),
-            on_change=self._request,
+            on_change=self._on_movement,
             on_refusal=lambda reason: self._say(f"Refused: {reason}"),
         )
-        self.export_panel = ExportPanel(lambda: self.config)
-        self.again = widgets.Button(
-            description="Measure again",
-            icon="refresh",
-            tooltip="Replay the same settings once more",
-            layout={"width": "166px"},
+        self.load_slider = LoadSlider(load, self._on_movement)
+        self._make_widgets()
+        self._closed = False
+        self._answers = NewestWins(self._answer, settle_s=0.0, name="tuning-answers")
+        self._errands: NewestWins[Errand] = NewestWins(
+            lambda errand, stop: errand(stop), settle_s=0.0, name="tuning-errands"
         )
-        self.clear_button = widgets.Button(
-            description="Clear",
-            icon="eraser",
-            tooltip="Forget the earlier runs",
-            layout={"width": "166px"},
-        )
-        self.progress = widgets.IntProgress(
-            description="Replay",
-            min=0,
-            max=1,
-            style={"description_width": "50px"},
-            layout={"width": "340px"},
-        )
-        # As high as its longest usual sentence, so that nothing below it jumps.
-        self.status_line = widgets.HTML(layout={"width": "340px", "min_height": "76px"})
-        self.load_line = widgets.HTML(layout={"width": "340px"})
-        self.figures = FigurePanels()
-        self.table = widgets.HTML(layout={"width": "100%"})
-        super().__init__(children=self._arranged(), layout={"width": "100%"})
-
-        self._runner = NewestWins(self._measure, settle_s=_SETTLE_S, name="tuning-dashboard")
-        self.again.on_click(self._on_again)
-        self.clear_button.on_click(self._on_clear)
-        self._request(self.config)
+        self._errands.submit(self._prepare)
 
     # -- what programs use --------------------------------------------------------------------
 
@@ -130,163 +143,234 @@ class TuningDashboard(widgets.VBox):  # type: ignore[misc]
         self.controls.show(config)
 
     @property
-    def trace(self) -> Trace | None:
-        """Trace of the latest completed run, or None before the first."""
-        with self._screen:
-            return self._runs[0].trace if self._runs else None
+    def load(self) -> float:
+        """How many times faster than its own times the workload is; set it to move the slider."""
+        return self.load_slider.load
+
+    @load.setter
+    def load(self, load: float) -> None:
+        self.load_slider.load = load
 
     @property
-    def runs(self) -> tuple[Run, ...]:
-        """Completed runs, the latest first: that one and up to five earlier ones."""
-        with self._screen:
-            return tuple(self._runs)
+    def profile(self) -> ServiceProfile | None:
+        """Service times that the answers rest on, or None before they are measured."""
+        return None if self._what_if is None else self._what_if.profile
+
+    @property
+    def findings(self) -> Findings | None:
+        """What the simulator said of the settings on screen, or None before its first answer."""
+        return self._now
+
+    @property
+    def verification(self) -> Verification | None:
+        """Measured beside predicted for the settings on screen, where they were verified."""
+        return self._verifier.of(self.config, self.load)
 
     def frame(self) -> pd.DataFrame:
-        """Return the completed runs on screen: one row each with settings and figures."""
-        return runs_frame(self.runs[::-1])
+        """Return what was verified so far: a row each, measured beside ``predicted_`` figures."""
+        return verifications_frame(self._verifier.done)
 
     @property
-    def load(self) -> OfferedLoad | None:
-        """Traffic of each run, or None before it is settled."""
-        return self._load
+    def summary(self) -> str:
+        """What the screen shows, as plain text."""
+        words = f"TuningDashboard({describe_config(self.config)}). {self._status_text}"
+        if self._now is None:
+            return words
+        readings = ", ".join(f"{one.name} {one.value}" for one in readings_of(self._now))
+        return f"{words} Simulated: {readings}."
 
     @property
-    def status(self) -> str:
-        """What the screen says is going on, as plain text."""
-        return self._status_text
+    def state(self) -> dict[str, Any]:
+        """Settings, load and the part that is in view."""
+        return {
+            "config": record_from_config(self.config),
+            "load": self.load,
+            "view": self.tabs.selected_index,
+        }
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        self.config = config_from_state(state)
+        self.load_slider.restore(state.get("load"))
+        if state.get("view") in range(len(_TABS)):
+            self.tabs.selected_index = state["view"]
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait until the settings on screen are measured, or have failed.
+        """Wait until all work is done and the settings on screen are answered, or have failed.
 
         Parameters
         ----------
         timeout_s : float or None
-            Longest wait, in s; None waits for as long as it takes.
+            Longest wait, in s, for each of the two; None waits for as long as it takes.
 
         Returns
         -------
         bool
             Whether that came within the timeout.
         """
-        return self._runner is None or self._runner.wait(timeout_s)
+        return self._closed or (self._errands.wait(timeout_s) and self._answers.wait(timeout_s))
 
-    def clear(self) -> None:
-        """Forget the earlier runs."""
-        with self._screen:
-            while len(self._runs) > 1:
-                self._runs.pop()
-            self._draw()
+    def verify(self) -> None:
+        """Replay the first seconds of the workload on the real engine, in the background."""
+        if self._what_if is not None and not self._closed:
+            self._errands.submit(self._verify)
+
+    def pin(self) -> None:
+        """Keep what is simulated now as a dotted line to compare with; once more forgets it."""
+        self._view.pin(self._now)
+        self._answers.submit(self.config)
 
     def close(self) -> None:
-        """Stop measuring, end the thread and let go of the widgets."""
-        runner, self._runner = self._runner, None
-        if runner is None:
+        """Stop what runs, end the threads and let go of the widgets."""
+        if self._closed:
             return
-        self.again.on_click(self._on_again, remove=True)
-        self.clear_button.on_click(self._on_clear, remove=True)
-        runner.close()
-        for widget in _descendants(self):
-            widget.unobserve_all()
-            widget.close()
+        self._closed = True
+        self._errands.close()
+        self._answers.close()
         super().close()
-
-    def __repr__(self) -> str:
-        return f"TuningDashboard({describe_config(self.config)})"
 
     # -- events -------------------------------------------------------------------------------
 
-    def _on_again(self, _button: object) -> None:
-        self._request(self.config)
+    def _on_movement(self, _setting: object = None) -> None:
+        if self._closed:
+            return
+        if self._verifier.is_busy:
+            self._errands.submit(self._give_up)
+        self._answers.submit(self.config)
 
-    def _on_clear(self, _button: object) -> None:
-        self.clear()
+    def _on_drag(self, drag: PointerDrag) -> None:
+        if self.tabs.selected_index == _TABS.index("Pareto front"):
+            self.pareto.follow(drag)
 
-    def _request(self, config: OptimizationConfig) -> None:
-        if self._runner is not None:
-            self._runner.submit(config)
+    def _retheme(self) -> None:
+        self._view.retheme(self.theme)
+        self.pareto.retheme(self.theme)
 
-    # -- the background thread ----------------------------------------------------------------
+    # -- the thread that answers --------------------------------------------------------------
 
-    def _measure(self, config: OptimizationConfig, stop: threading.Event) -> None:
-        self._say(f"Running: {describe_config(config)}.")
-        self.progress.bar_style = ""
+    def _answer(self, config: OptimizationConfig, newer: threading.Event) -> None:
+        what_if = self._what_if
+        if what_if is None:
+            return
+        load = self.load
         try:
-            load = self._settled_load(config)
-            self.progress.max = len(load.workload)
-            trace = measure(self._served_model, config, load, stop, self._show_progress)
-            if stop.is_set():
-                return
-            self._take_over(config, trace)
+            now = what_if.findings(config, load)
+        except LabError as error:
+            self._say(shortened(str(error)))
+            return
+        except Exception as error:
+            _log.exception("Simulating %s failed", config)
+            self._say(f"Failed: {type(error).__name__}: {shortened(str(error))}")
+            return
+        self._now = now
+        verified = self._verifier.of(config, load)
+        self._view.draw(now, verified)
+        if newer.wait(_CALM_S):
+            return
+        self._view.tabulate(now, verified)
+        self._say(sentence_of(now, verified))
+        if self.tabs.selected_index == _TABS.index("Export"):
+            self.export_panel.refresh()
+
+    # -- the thread that measures -------------------------------------------------------------
+
+    def _prepare(self, stop: threading.Event) -> None:
+        """Measure the profile, or read it, and answer for the first time."""
+        self._say(
+            "Preparing the simulator; its first use on a machine compiles it, for some seconds."
+            if self._given_profile
+            else "Measuring the model's service times; kept on disk for the next time."
+        )
+        try:
+            prediction = import_module("codomyrmex_lab.dashboards.prediction")
+            profile = self._given_profile or prediction.measured_profile(
+                self._served_model, self.workload, stop, self.actions.show_progress
+            )
+            what_if = prediction.WhatIf(self.workload, profile)
+            curve = prediction.hit_rate_curve(self.workload)
+        except GivenUpError:
+            return
         except VariantError as error:
-            self.controls.mark_missing(config.quantization, str(error))
             self._fail(str(error))
+            return
+        except Exception as error:
+            _log.exception("The profile could not be measured")
+            self._fail(f"{type(error).__name__}: {error}")
+            return
+        caveats = profile.foreign(self._served_model)
+        self.caveat_line.value = "".join(paragraph(caveat) for caveat in caveats)
+        self.controls.bound(profile.max_batch_size, profile.max_workers)
+        self._view.set_curve(curve)
+        self._what_if = what_if
+        self.actions.enable()
+        self._answers.submit(self.config)
+        self.quality.judge(stop)
+        self.pareto.ready(lambda: what_if.at(self.load), profile, self.quality.frame)
+        self._answers.submit(self.config)
+
+    def _verify(self, stop: threading.Event) -> None:
+        what_if, config, load = self._what_if, self.config, self.load
+        assert what_if is not None  # the button is disabled before
+        self._say(f"Verifying with {self._verifier.offered(load)} ...")
+        self.actions.begin()
+        try:
+            self._verifier.verify(what_if, config, load, stop, self.actions.show_progress)
         except LabError as error:
             self._fail(str(error))
         except Exception as error:
-            _log.exception("Measuring %s failed", config)
+            _log.exception("Verifying %s failed", config)
             self._fail(f"{type(error).__name__}: {error}")
+        else:
+            self._answers.submit(config)
+        finally:
+            self.actions.enable()
 
-    def _settled_load(self, config: OptimizationConfig) -> OfferedLoad:
-        if self._load is None:
-            self._load = self._load_choice.settle(self._served_model, config)
-            self.load_line.value = _paragraph(f"Load: {self._load}.")
-        return self._load
-
-    def _show_progress(self, n_done: int, _n_total: int) -> None:
-        self.progress.value = n_done
-
-    def _take_over(self, config: OptimizationConfig, trace: Trace) -> None:
-        with self._screen:
-            self._n_runs += 1
-            run = Run(self._n_runs, config, trace, trace.summary())
-            self._runs.appendleft(run)
-            self._draw()
-            self._say(run_sentence(run))
-            self.progress.bar_style = "warning" if run.summary.n_errors else "success"
+    def _give_up(self, _stop: threading.Event) -> None:
+        self._say("The verification was given up: the settings changed meanwhile.")
 
     def _fail(self, reason: str) -> None:
         self._say(f"Failed: {shortened(reason)}")
-        self.progress.bar_style = "danger"
 
-    # -- drawing ------------------------------------------------------------------------------
+    # -- widgets ------------------------------------------------------------------------------
 
-    def _draw(self) -> None:
-        if not self._runs:
-            return
-        current, *earlier = self._runs
-        self.figures.show(current.trace, [run.trace for run in earlier])
-        self.table.value = numbers_table(self._runs, f"Measured; load: {self._load}")
-
-    def _say(self, sentence: str) -> None:
-        with self._screen:
-            self._status_text = sentence
-            self.status_line.value = _paragraph(sentence, role="status")
-
-    def _arranged(self) -> list[Any]:
-        left = widgets.VBox(
+    def _make_widgets(self) -> None:
+        self.actions = Actions(self.verify, self.pin, CONTROLS_WIDTH)
+        self.caveat_line = widgets.HTML(layout={"width": CONTROLS_WIDTH})
+        self.table = self._view.table
+        self.export_panel = ExportPanel(lambda: (self.config, self._evidence()))
+        self.pareto = ParetoPanel(self.theme, self._errand, lambda config: _set(self, config))
+        self.tabs = widgets.Tab(
             [
-                self.controls,
-                widgets.HBox([self.again, self.clear_button]),
-                self.progress,
-                self.status_line,
-                self.load_line,
+                widgets.VBox([self.words, self.picture]),
+                self.pareto,
                 self.export_panel,
             ],
-            layout={"width": "350px", "flex": "0 0 350px", "overflow": "hidden"},
+            titles=_TABS,
+            layout={"width": "auto"},
         )
-        right = widgets.VBox(
-            [self.figures], layout={"flex": "1 1 0", "min_width": "0", "overflow": "hidden"}
+        self.tabs.observe(lambda _change: self.export_panel.refresh(), names="selected_index")
+        self._arrange(
+            [
+                self.controls,
+                self.load_slider,
+                self.actions,
+                self.status_line,
+                self.caveat_line,
+            ],
+            [self.tabs],
+            [self.table],
         )
-        return [widgets.HBox([left, right], layout={"width": "100%"}), self.table]
+
+    def _errand(self, errand: Errand) -> None:
+        self._errands.submit(errand)
+
+    def _evidence(self) -> dict[str, Any] | None:
+        """Return where the settings on screen come from."""
+        now, profile = self._now, self.profile
+        if now is None or now.config != self.config or profile is None:
+            return None
+        return evidence_of(self.workload, self.load, profile, now, self.verification)
 
 
-def _paragraph(text: str, *, role: str = "note") -> str:
-    return f"<div role='{role}' style='line-height:1.35'>{escape(text)}</div>"
-
-
-def _descendants(widget: Any) -> list[Any]:
-    """Return the widgets inside a container, the innermost first."""
-    found: list[Any] = []
-    for child in getattr(widget, "children", ()):
-        found += [*_descendants(child), child]
-    return found
+def _set(screen: TuningDashboard, config: OptimizationConfig) -> None:
+    screen.config = config

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from queue import Empty, Queue
@@ -16,8 +16,10 @@ from queue import Empty, Queue
 from playwright.sync_api import Locator, Page, sync_playwright
 
 __all__ = [
+    "MAKE_LAB",
     "NOTEBOOK",
     "WAIT_MS",
+    "choose_dark_theme",
     "copy_checkout",
     "dashboard",
     "find_chromium",
@@ -27,8 +29,9 @@ __all__ = [
     "slider",
 ]
 
+MAKE_LAB = ("make", "--old-file=.venv/lab.ok", "lab")  # a copy must not install itself
 NOTEBOOK = "notebooks/01_quickstart.ipynb"
-WAIT_MS = 120_000  # a bound for a slow and noisy machine, never a delay
+WAIT_MS = 30_000  # a bound for a slow and noisy machine, never a delay
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -59,9 +62,16 @@ def copy_checkout(repository: Path, target: Path) -> Path:
     return target
 
 
+def choose_dark_theme(checkout: Path) -> None:
+    """Let JupyterLab start in its dark theme, as a person who has chosen it."""
+    settings = checkout / ".home/.jupyter/lab/user-settings/@jupyterlab/apputils-extension"
+    settings.mkdir(parents=True)
+    (settings / "themes.jupyterlab-settings").write_text('{"theme": "JupyterLab Dark"}')
+
+
 @contextmanager
-def serve_lab(checkout: Path) -> Iterator[str]:
-    """Run ``make lab`` in a checkout; give the address that it prints."""
+def serve_lab(checkout: Path, command: Sequence[str] = MAKE_LAB) -> Iterator[str]:
+    """Run a command that serves, in a checkout; give the address that it prints."""
     environment = {
         name: value
         for name, value in os.environ.items()
@@ -70,7 +80,7 @@ def serve_lab(checkout: Path) -> Iterator[str]:
     }
     environment |= {"IPYTHONDIR": str(checkout / ".ipython"), "HOME": str(checkout / ".home")}
     process = subprocess.Popen(
-        ["make", "lab"],
+        command,
         cwd=checkout,
         env=environment,
         stdout=subprocess.PIPE,
@@ -86,7 +96,7 @@ def serve_lab(checkout: Path) -> Iterator[str]:
     try:
         with suppress(Empty):
             address = found.get(timeout=WAIT_MS / 1e3)
-        assert address, "make lab printed no address:\n" + "".join(lines)
+        assert address, f"{' '.join(command)} printed no address:\n" + "".join(lines)
         yield address
     finally:
         with suppress(ProcessLookupError):

@@ -1,58 +1,61 @@
 """The tuning screen: move a control, wait, and read what it shows."""
 
+import json
 import threading
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from codomyrmex_lab.dashboards import TuningDashboard
-from codomyrmex_lab.dashboards.measurement import describe_config
-from codomyrmex_lab.errors import SettingError, WorkloadError
+from codomyrmex_lab.errors import ConfigFileError, SettingError, WorkloadError
 from codomyrmex_lab.export import load_config
 from codomyrmex_lab.optimization.models import (
     BatchingStrategy,
     OptimizationConfig,
     QuantizationType,
 )
-from codomyrmex_lab.runtimes import OnnxModel
+from codomyrmex_lab.plots.theme import DARK
+from codomyrmex_lab.simulation import ServiceProfile, simulate_summary
 from codomyrmex_lab.workloads import Workload
-from tests.dashboards.conftest import WAIT_S, double
+from tests.dashboards.conftest import WAIT_S, double, made_profile
 
 Open = Callable[..., TuningDashboard]
+START = OptimizationConfig(batch_timeout_ms=5.0)
 
 
-def measured(dashboard: TuningDashboard) -> TuningDashboard:
+@pytest.fixture
+def open_dashboard(opened: Any, workload: Workload, profile: ServiceProfile) -> Open:
+    def open_one(model: Any = double, traffic: Workload = workload, **more: Any) -> TuningDashboard:
+        settings = {"config": START, "profile": profile, "verify_s": 0.3, **more}
+        return answered(opened(TuningDashboard(model, traffic, **settings)))
+
+    return open_one
+
+
+def answered(dashboard: TuningDashboard) -> TuningDashboard:
     assert dashboard.wait(WAIT_S)
     return dashboard
 
 
-def test_opening_measures_the_first_settings(open_dashboard: Open, workload: Workload) -> None:
-    config = OptimizationConfig(max_batch_size=8, batch_timeout_ms=2.0)
-    dashboard = measured(open_dashboard(config=config))
-    (run,) = dashboard.runs
-    assert run.config == dashboard.config == config
-    assert dashboard.trace is run.trace
-    assert len(dashboard.trace) == len(workload)
-    assert dashboard.trace.summary().n_errors == 0
-    assert "Run 1 measured: 200 requests" in dashboard.status
-    assert dashboard.progress.value == dashboard.progress.max == 200
+def pixels(dashboard: TuningDashboard) -> np.ndarray:
+    return np.asarray(Image.open(BytesIO(dashboard.picture.value)).convert("RGB"))
 
 
-def test_the_screen_shows_the_picture_and_the_numbers(open_dashboard: Open) -> None:
-    dashboard = measured(open_dashboard())
-    for image in dashboard.figures.images.values():
-        picture = Image.open(BytesIO(image.value))
-        assert picture.format == "PNG"
-        assert picture.width > 700
-    summary = dashboard.trace.summary()
-    for number in (f"{summary.p50_ms:.3g}", f"{summary.cache_hit_rate:.1%}", "200"):
-        assert number in dashboard.table.value
-    assert "1× their own pace" in dashboard.load_line.value
-    assert describe_config(dashboard.config) in dashboard.table.value.replace("&nbsp;", " ")
+def test_it_answers_from_the_simulator_and_says_so(
+    open_dashboard: Open, workload: Workload, profile: ServiceProfile
+) -> None:
+    dashboard = open_dashboard()
+    assert dashboard.findings.summary == simulate_summary(workload, profile, START)
+    assert "simulated, n = 200" in dashboard.status.lower()
+    assert f"{dashboard.findings.summary.cache_hit_rate:.1%}" in dashboard.words.value
+    assert ">simulated<" in dashboard.table.value
+    assert pixels(dashboard).std() > 10
 
 
 @pytest.mark.parametrize(
@@ -64,226 +67,218 @@ def test_the_screen_shows_the_picture_and_the_numbers(open_dashboard: Open) -> N
         ("num_workers", 1),
         ("enable_caching", False),
         ("batching_strategy", BatchingStrategy.FIXED),
+        ("batching_strategy", BatchingStrategy.ADAPTIVE),
     ],
 )
-def test_a_moved_control_is_measured(open_dashboard: Open, name: str, value: object) -> None:
-    dashboard = measured(open_dashboard(max_requests=40))
-    first = dashboard.trace
-    dashboard.controls.settings[name].value = value
-    measured(dashboard)
-    assert dashboard.runs[0].config == OptimizationConfig().replace(**{name: value})
-    assert dashboard.trace is not first
-    assert [run.number for run in dashboard.runs] == [2, 1]
-    assert dashboard.trace.summary().n_errors == 0
-
-
-def test_the_settings_really_reach_the_engine(open_dashboard: Open) -> None:
-    dashboard = measured(open_dashboard(max_requests=100))
-    dashboard.config = OptimizationConfig(max_batch_size=3, enable_caching=False)
-    measured(dashboard)
-    assert dashboard.trace.batches["size"].max() == 3
-    assert dashboard.trace.requests["key"].isna().all()
-
-
-def test_the_newest_setting_wins_and_nothing_queues_up(open_dashboard: Open) -> None:
-    dashboard = open_dashboard(double, Workload.poisson(500.0, 1_000, seed=0))
-    slider = dashboard.controls.settings["max_batch_size"]
-    for size in (2, 3, 4, 5, 6):
-        slider.value = size
-    measured(dashboard)
-    assert dashboard.runs[0].config.max_batch_size == 6
-    assert dashboard.trace.batches["size"].max() <= 6
-    assert len(dashboard.runs) <= 2
-
-
-def test_a_movement_ends_the_measurement_before_it_at_once(open_dashboard: Open) -> None:
-    calls: list[int] = []
-    backlog = threading.Event()
-
-    def model(inputs: list[int]) -> list[int]:
-        calls.append(len(inputs))
-        if len(calls) == 20:
-            backlog.set()
-        threading.Event().wait(0.05)
-        return inputs
-
-    traffic = Workload(np.zeros(4_000))  # 200 s of work at batch size 1
-    dashboard = open_dashboard(
-        model, traffic, config=OptimizationConfig(max_batch_size=1, num_workers=1)
-    )
-    assert backlog.wait(WAIT_S)
-    dashboard.config = OptimizationConfig(max_batch_size=4_000)
-    measured(dashboard)
-    assert [run.config.max_batch_size for run in dashboard.runs] == [4_000]
-
-
-def test_the_runs_are_a_frame_of_settings_and_figures(open_dashboard: Open) -> None:
-    dashboard = open_dashboard(max_requests=30)
-    assert measured(dashboard).frame()["n_requests"].to_dict() == {1: 30}
-    dashboard.controls.settings["max_batch_size"].value = 7
-    frame = measured(dashboard).frame()
-    assert frame.index.to_list() == [1, 2]
-    assert frame["max_batch_size"].to_list() == [32, 7]
-    assert frame["batching_strategy"].to_list() == ["DYNAMIC", "DYNAMIC"]
-    assert frame.loc[2, "p99_ms"] == dashboard.trace.summary().p99_ms
-
-
-def test_the_frame_is_empty_before_the_first_run(open_dashboard: Open) -> None:
-    assert open_dashboard(42).frame().empty
-
-
-def test_earlier_runs_are_kept_up_to_five_and_cleared(open_dashboard: Open) -> None:
-    dashboard = measured(open_dashboard(max_requests=20))
-    for _ in range(6):
-        dashboard.again.click()
-        measured(dashboard)
-    assert [run.number for run in dashboard.runs] == [7, 6, 5, 4, 3, 2]
-    assert dashboard.table.value.count("<tr") == 7
-    distribution = dashboard.figures.images["latency_distribution"]
-    with_earlier = distribution.value
-    dashboard.clear_button.click()
-    assert [run.number for run in dashboard.runs] == [7]
-    assert dashboard.table.value.count("<tr") == 2
-    assert distribution.value != with_earlier
-
-
-def test_a_model_that_fails_on_some_inputs_is_counted(open_dashboard: Open) -> None:
-    def picky(inputs: list[int]) -> list[int]:
-        if any(value % 7 == 3 for value in inputs):
-            raise ValueError("seven <again>")
-        return inputs
-
-    dashboard = measured(open_dashboard(picky, config=OptimizationConfig(max_batch_size=1)))
-    summary = dashboard.trace.summary()
-    assert 0 < summary.n_errors < 200
-    assert f"{summary.n_errors} of them failed" in dashboard.status
-    assert "ValueError: seven <again>" in dashboard.status
-    assert "seven &lt;again&gt;" in dashboard.status_line.value
-
-
-def test_a_model_that_always_fails_is_reported_and_survived(open_dashboard: Open) -> None:
-    broken = threading.Event()
-    broken.set()
-
-    def model(inputs: list[int]) -> list[int]:
-        if broken.is_set():
-            raise RuntimeError("out of order")
-        return inputs
-
-    dashboard = measured(open_dashboard(model, max_requests=30))
-    assert "30 of them failed" in dashboard.status
-    assert "RuntimeError: out of order" in dashboard.status
-    broken.clear()
-    dashboard.again.click()
-    measured(dashboard)
-    assert dashboard.trace.summary().n_errors == 0
-
-
-def test_a_model_with_too_few_outputs_is_reported(open_dashboard: Open) -> None:
-    dashboard = measured(open_dashboard(lambda inputs: inputs[1:], max_requests=10))
-    assert "OutputCountError" in dashboard.status
-
-
-def test_a_refused_variant_is_reported_and_survived(open_dashboard: Open) -> None:
-    dashboard = measured(open_dashboard(max_requests=20))
-    dashboard.controls.settings["quantization"].value = QuantizationType.INT8
-    measured(dashboard)
-    assert dashboard.status.startswith("Failed: quantization is INT8, but a plain callable")
-    assert len(dashboard.runs) == 1
-    dashboard.controls.settings["quantization"].value = QuantizationType.FP32
-    measured(dashboard)
-    assert len(dashboard.runs) == 2
-
-
-def test_a_plain_callable_says_that_it_has_one_variant(open_dashboard: Open) -> None:
+def test_each_moved_control_is_answered(
+    open_dashboard: Open, workload: Workload, profile: ServiceProfile, name: str, value: object
+) -> None:
     dashboard = open_dashboard()
-    assert "a plain callable runs as it is" in dashboard.controls.notes
-    assert dashboard.controls.settings["quantization"].disabled
+    dashboard.controls.settings[name].value = value
+    answered(dashboard)
+    config = START.replace(**{name: value})
+    assert dashboard.findings.config == config
+    assert dashboard.findings.summary == simulate_summary(workload, profile, config)
 
 
-def test_a_dict_of_functions_offers_what_it_holds(open_dashboard: Open) -> None:
-    model = {QuantizationType.FP32: double, QuantizationType.INT8: lambda inputs: inputs}
-    dashboard = measured(open_dashboard(model, max_requests=20))
-    assert "FP16 is not available: no function was given for it" in dashboard.controls.notes
+def test_the_newest_setting_wins(open_dashboard: Open) -> None:
+    dashboard = open_dashboard()
+    for size in range(2, 60):
+        dashboard.controls.settings["max_batch_size"].value = size
+    answered(dashboard)
+    assert dashboard.findings.config.max_batch_size == 59
+
+
+def test_the_load_slider_hastens_the_workload(
+    open_dashboard: Open, workload: Workload, profile: ServiceProfile
+) -> None:
+    dashboard = open_dashboard()
+    dashboard.load = 3.0
+    answered(dashboard)
+    hastened = simulate_summary(workload.scale_rate(3.0), profile, START)
+    assert dashboard.findings.summary == hastened
+
+
+def test_more_than_the_settings_can_serve_is_said(open_dashboard: Open) -> None:
+    config = OptimizationConfig(max_batch_size=1, num_workers=1, enable_caching=False)
+    dashboard = open_dashboard(config=config, load=10.0)
+    assert dashboard.findings.load_factor > 1
+    assert "times what these settings can serve" in dashboard.status
+
+
+def test_settings_beyond_the_profile_are_marked(open_dashboard: Open) -> None:
+    dashboard = open_dashboard(config=START.replace(max_batch_size=100))
+    assert "Extrapolated: the profile holds batches of up to 64" in dashboard.status
+    assert dashboard.controls.settings["num_workers"].max == 4
+
+
+def test_a_setting_without_effect_is_said(open_dashboard: Open) -> None:
+    dashboard = open_dashboard()
+    assert "Target (ms): no effect: only ADAPTIVE uses it" in dashboard.controls.notes
+    assert "a lone request waits the whole 5 ms, by definition" in dashboard.controls.notes
+
+
+def test_verify_measures_beside_the_prediction_and_says_the_error(open_dashboard: Open) -> None:
+    dashboard = open_dashboard()
+    before = dashboard.picture.value
+    dashboard.actions.verify_button.click()
+    answered(dashboard)
+    verification = dashboard.verification
+    assert verification is not None
+    assert verification.measured.distribution.scope.origin == "measured"
+    assert verification.predicted.distribution.scope.origin == "simulated"
+    n = len(verification.load.workload)
+    assert verification.measured.summary.n_requests == n == 200
+    assert verification.predicted.summary.n_requests == n
+    assert "Verified on the real engine" in dashboard.status
+    assert "error of the prediction" in dashboard.table.value
+    assert dashboard.picture.value != before
+
+    dashboard.controls.settings["max_batch_size"].value = 4
+    answered(dashboard)
+    assert dashboard.verification is None
+    assert "error of the prediction" not in dashboard.table.value
+
+
+def test_a_movement_gives_a_verification_up(open_dashboard: Open) -> None:
+    began = threading.Event()
+
+    def slow(inputs: list[int]) -> list[int]:
+        began.set()
+        return inputs
+
+    dashboard = open_dashboard(slow, Workload([0.0, 3600.0]), verify_s=3600.0)
+    dashboard.verify()
+    assert began.wait(WAIT_S)
+    dashboard.controls.settings["max_batch_size"].value = 4
+    answered(dashboard)
+    assert dashboard.verification is None
+
+
+def test_a_model_that_fails_is_told_by_the_verification(open_dashboard: Open) -> None:
+    def broken(inputs: list[int]) -> list[int]:
+        raise RuntimeError("out of order")
+
+    dashboard = open_dashboard(broken)
+    dashboard.verify()
+    answered(dashboard)
+    assert dashboard.verification.measured.summary.n_errors == 200
+    assert "200 requests failed" in dashboard.status
+
+
+def test_a_pinned_line_stays_to_compare_with(open_dashboard: Open) -> None:
+    dashboard = open_dashboard()
+    dashboard.actions.pin_button.click()
+    dashboard.controls.settings["max_batch_size"].value = 2
+    answered(dashboard)
+    assert "pinned, simulated" in dashboard.table.value
+
+
+def test_a_variant_that_was_not_profiled_is_said_and_survived(open_dashboard: Open) -> None:
+    model = {QuantizationType.FP32: double, QuantizationType.INT8: double}
+    dashboard = open_dashboard(model)
     dashboard.controls.settings["quantization"].value = QuantizationType.INT8
-    measured(dashboard)
-    assert dashboard.runs[0].config.quantization is QuantizationType.INT8
-    assert dashboard.trace.summary().n_errors == 0
+    answered(dashboard)
+    assert "not for INT8" in dashboard.status
+    dashboard.controls.settings["quantization"].value = QuantizationType.FP32
+    answered(dashboard)
+    assert dashboard.findings.config.quantization is QuantizationType.FP32
 
 
-def test_something_that_is_no_model_is_reported(open_dashboard: Open) -> None:
-    dashboard = measured(open_dashboard(42))
-    assert dashboard.status.startswith("Failed: The model is a int")
-    assert dashboard.trace is None
+def test_quality_stands_beside_speed(open_dashboard: Open) -> None:
+    both = (QuantizationType.FP32, QuantizationType.INT8)
+    quality = pd.DataFrame(
+        {"top1_agreement": [1.0, 0.985], "n_samples": [200, 200]},
+        index=pd.Index([one.value for one in both], name="variant"),
+    )
+    dashboard = open_dashboard(
+        dict.fromkeys(both, double), quality=quality, profile=made_profile(*both)
+    )
+    dashboard.controls.settings["quantization"].value = QuantizationType.INT8
+    answered(dashboard)
+    assert "98.5%" in dashboard.words.value
+    assert "n = 200" in dashboard.words.value
 
 
-def test_a_refused_setting_is_reported(open_dashboard: Open) -> None:
-    dashboard = measured(open_dashboard(max_requests=20))
-    dashboard.controls.settings["num_workers"].min = -1
-    dashboard.controls.settings["num_workers"].value = 0
-    assert dashboard.status.startswith("Refused: num_workers is 0")
-    assert len(measured(dashboard).runs) == 1
+def test_the_profile_is_measured_where_none_is_given(
+    opened: Any, workload: Workload, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CODOMYRMEX_LAB_CACHE", str(tmp_path))
+    monkeypatch.setattr("codomyrmex_lab.dashboards.prediction._PROFILE_S", 0.5)
+    dashboard = answered(opened(TuningDashboard(double, workload, START)))
+    assert dashboard.profile is not None
+    assert dashboard.findings is not None
+
+
+def test_something_that_is_no_model_is_reported(opened: Any, workload: Workload) -> None:
+    dashboard = answered(opened(TuningDashboard(42, workload)))
+    assert dashboard.status.startswith("Failed: ")
+    assert dashboard.findings is None
 
 
 def test_arguments_outside_their_range_are_refused(workload: Workload) -> None:
     before = threading.active_count()
-    with pytest.raises(SettingError, match="speed"):
-        TuningDashboard(double, workload, speed=0)
-    with pytest.raises(SettingError, match="max_requests"):
-        TuningDashboard(double, workload, max_requests=0)
+    with pytest.raises(SettingError, match="load"):
+        TuningDashboard(double, workload, load=0)
+    with pytest.raises(SettingError, match="verify_s"):
+        TuningDashboard(double, workload, verify_s=-1)
     with pytest.raises(WorkloadError, match="expected a Workload"):
         TuningDashboard(double, "traffic.csv")  # type: ignore[arg-type]
     assert threading.active_count() == before
 
 
-def test_export_writes_the_settings_on_screen(
+def test_what_is_exported_brings_its_evidence(
     open_dashboard: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    dashboard = open_dashboard(max_requests=20)
+    dashboard = open_dashboard()
     dashboard.controls.settings["max_batch_size"].value = 24
-    dashboard.export_panel.format.value = "yaml"
+    answered(dashboard)
     dashboard.export_panel.button.click()
-    assert load_config(tmp_path / "tuned.yaml") == dashboard.config
-    assert dashboard.config.max_batch_size == 24
+    assert load_config(tmp_path / "tuned.json") == dashboard.config
+    evidence = json.loads((tmp_path / "tuned.json").read_text())["evidence"]
+    predicted = evidence["predicted"]
+    assert predicted["p99_ms"] == pytest.approx(dashboard.findings.summary.p99_ms, rel=1e-5)
+    assert predicted["n_requests"] == 200
+    assert "measured" not in evidence
 
 
-def test_close_stops_a_measurement_and_frees_everything() -> None:
+def test_its_state_is_saved_and_restored(open_dashboard: Open, tmp_path: Path) -> None:
+    dashboard = open_dashboard()
+    dashboard.controls.settings["max_batch_size"].value = 13
+    dashboard.load = 2.0
+    dashboard.tabs.selected_index = 2
+    path = dashboard.save(tmp_path / "screen.json")
+    other = open_dashboard()
+    other.restore(path)
+    assert (other.config, other.load, other.tabs.selected_index) == (dashboard.config, 2.0, 2)
+    with pytest.raises(ConfigFileError, match="cannot be written"):
+        dashboard.save(tmp_path / "no" / "screen.json")
+
+
+def test_the_page_tells_its_theme(open_dashboard: Open) -> None:
+    dashboard = open_dashboard()
+    dashboard.page.theme.value = "dark"
+    answered(dashboard)
+    assert dashboard.theme is DARK
+    assert pixels(dashboard)[0, 0].tolist() == [0x11, 0x11, 0x11]
+
+
+def test_close_frees_threads_and_widgets(workload: Workload, profile: ServiceProfile) -> None:
     before = set(threading.enumerate())
-    began = threading.Event()
-
-    def model(inputs: list[int]) -> list[int]:
-        began.set()
-        return inputs
-
-    dashboard = TuningDashboard(model, Workload([0.0, 3600.0]), speed=1.0)
-    assert began.wait(WAIT_S)
+    dashboard = TuningDashboard(double, workload, profile=profile)
     dashboard.close()
     assert set(threading.enumerate()) <= before
-    assert dashboard.comm is None
-    assert all(image.comm is None for image in dashboard.figures.images.values())
+    assert dashboard.picture.comm is None
     assert dashboard.wait(0)
     dashboard.close()
     dashboard.config = OptimizationConfig(max_batch_size=2)
     assert set(threading.enumerate()) <= before
 
 
-def test_it_shows_itself_in_a_cell(open_dashboard: Open) -> None:
-    dashboard = open_dashboard()
-    bundle = dashboard._repr_mimebundle_()
+def test_it_shows_itself_where_there_are_no_widgets(open_dashboard: Open) -> None:
+    bundle = open_dashboard()._repr_mimebundle_()
     assert "application/vnd.jupyter.widget-view+json" in bundle
-    assert bundle["text/plain"].startswith("TuningDashboard(FP32 · DYNAMIC · batch 32 · 100 ms")
-
-
-def test_the_shipped_model_is_tuned_in_two_variants(
-    open_dashboard: Open, digits: tuple[Path, list[np.ndarray]]
-) -> None:
-    path, images = digits
-    traffic = Workload.poisson(400.0, 150, n_keys=len(images), seed=0, payloads=images)
-    with OnnxModel(path) as model:
-        dashboard = measured(open_dashboard(model, traffic))
-        assert dashboard.trace.summary().n_errors == 0
-        dashboard.controls.settings["quantization"].value = QuantizationType.INT8
-        measured(dashboard)
-        assert [run.config.quantization.name for run in dashboard.runs] == ["INT8", "FP32"]
-        assert dashboard.trace.summary().n_errors == 0
+    assert bundle["text/plain"].startswith("TuningDashboard(FP32 · DYNAMIC · batch 32 · 5 ms")
+    assert "Simulated, n = 200" in bundle["text/plain"]
+    assert bundle["image/png"].startswith("iVBOR")

@@ -15,13 +15,16 @@ __all__ = ["execute", "tuning_table", "with_tuning_table", "write"]
 _DASHBOARD = "TuningDashboard("
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _TIMEOUT_S = 120
+_PLACE = re.compile(
+    r"^\S*ipykernel_\d+\S*: ", re.MULTILINE
+)  # before a warning: a file that is gone
 
 
 def execute(path: Path, dashboard_png: bytes) -> NotebookNode:
     """Run a notebook in its folder.
 
-    A widget shows nothing where no kernel runs. The dashboard's cell keeps its text and gets a
-    picture in place of the widget, and progress bars are left out.
+    A widget shows nothing where no kernel runs. Screens keep their words and their own picture,
+    the tuning screen one of the whole page, and progress bars are left out.
     """
     notebook = nbformat.read(path, nbformat.NO_CONVERT)
     notebook.metadata.pop("widgets", None)
@@ -78,10 +81,13 @@ def _frame(notebook: NotebookNode, cell_id: str) -> list[dict[str, str]]:
 
 
 def _static(output: NotebookNode, dashboard_png: bytes) -> NotebookNode | None:
+    if output.get("name") == "stderr":
+        output.text = _PLACE.sub("", output.text)
     data = output.get("data", {})
     if data.pop(_WIDGET, None) is None:
         return output
-    if not data["text/plain"].startswith(_DASHBOARD):
+    if "image/png" not in data:  # a progress bar; a screen brings its own picture
         return None
-    data["image/png"] = base64.b64encode(dashboard_png).decode()
+    if data["text/plain"].startswith(_DASHBOARD) and dashboard_png:
+        data["image/png"] = base64.b64encode(dashboard_png).decode()
     return output

@@ -54,7 +54,7 @@ def test_it_is_small_and_shows_itself_where_no_kernel_runs(path: Path) -> None:
     shown = [output.get("data", {}) for cell in code_cells(notebook) for output in cell.outputs]
     assert not [data for data in shown if "application/vnd.jupyter.widget-view+json" in data]
     screens = [data for data in shown if "Dashboard(" in str(data.get("text/plain"))]
-    assert screens
+    assert screens or path.stem != "01_quickstart"
     assert all("image/png" in data for data in screens)
 
 

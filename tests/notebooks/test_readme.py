@@ -47,7 +47,7 @@ def test_every_linked_file_is_there_and_the_picture_is_small(readme: str, reposi
     targets = [target for target in re.findall(r"\]\(([^)]+)\)", readme) if "://" not in target]
     assert "notebooks/pictures/dashboard.png" in targets
     for target in targets:
-        assert (repository / target).exists(), target
+        assert (repository / target.partition("#")[0]).exists(), target
     for folder in re.findall(r"^\| (`.+?) \|", readme, re.M):
         for name in re.findall(r"`(.+?)`", folder):
             assert (repository / name).is_dir(), name

@@ -1,0 +1,198 @@
+"""A picture that is drawn once and kept: per frame only what moves is drawn anew.
+
+A whole figure takes matplotlib 50 to 100 ms, most of it ticks, labels and text. These change only
+with limits, size or theme; lines and bars change with every movement of a slider. So the canvas
+keeps the picture of all that stands still, puts it back, and draws the moving artists onto it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
+from numpy.typing import NDArray
+from PIL import Image
+
+from codomyrmex_lab.plots.theme import Theme
+
+__all__ = ["BlittedCanvas", "Cell", "grid_of_cells", "header_cell"]
+
+_LEFT_IN, _RIGHT_IN, _TOP_IN, _BOTTOM_IN = 0.56, 0.46, 0.25, 0.37
+
+
+class Cell:
+    """One rectangle of a figure: its axes, and the artists in them that move.
+
+    Parameters
+    ----------
+    box : Bbox
+        The rectangle, in parts of the figure.
+    axes : Axes
+        The main axes, which leave room for their labels in it.
+    """
+
+    def __init__(self, box: Bbox, axes: Axes) -> None:
+        self.box = box
+        self.main = axes
+        self.axes: tuple[Axes, ...] = (self.main,)
+        """In the order in which they are drawn."""
+        self.moving: list[Artist] = []
+        self.stale = True
+        """Whether what stands still has to be drawn anew."""
+
+    def add_right(self) -> Axes:
+        """Return axes behind the main ones, on the same x axis, with a y axis at the right."""
+        right = self.main.twinx()
+        right.set_zorder(self.main.get_zorder() - 1)
+        self.main.patch.set_visible(False)
+        self.axes = (right, self.main)
+        return right
+
+    def add(self, *artists: Artist) -> None:
+        """Let artists move: they are drawn with every frame, in this order."""
+        for artist in artists:
+            artist.set_animated(True)
+            self.moving.append(artist)
+
+    def limit(
+        self,
+        axes: Axes,
+        *,
+        x: tuple[float, float] | None = None,
+        y: tuple[float, float] | None = None,
+    ) -> None:
+        """Set the limits of axes; nothing is drawn anew where they stay as they are."""
+        if x is not None and x != axes.get_xlim():
+            axes.set_xlim(*x)
+            self.stale = True
+        if y is not None and y != axes.get_ylim():
+            axes.set_ylim(*y)
+            self.stale = True
+
+
+class BlittedCanvas:
+    """Draws frames of a figure. One thread at a time may use it, and change the artists.
+
+    Parameters
+    ----------
+    figure : Figure
+        Holds the axes of the cells, and nothing else that moves.
+    cells : sequence of Cell
+        In rows and columns that do not overlap.
+    theme : Theme
+        Gives the colours of the encoded picture.
+    """
+
+    def __init__(self, figure: Figure, cells: Sequence[Cell], theme: Theme) -> None:
+        self.figure = figure
+        self._agg: Any = FigureCanvasAgg(figure)  # which is not typed
+        self._cells = tuple(cells)
+        self._background: Any = None
+        self._paper = np.rint(np.array(to_rgba(theme.background)) * 255).astype(np.uint8)
+        self._colours = _palette_image(theme)
+        self.n_drawn_anew = 0
+        """Cells whose standing part was drawn so far."""
+
+    def frame(self) -> NDArray[np.uint8]:
+        """Draw what has changed.
+
+        Returns
+        -------
+        uint8, shape (height, width, 4)
+            Red, green, blue and alpha; the canvas's own memory, valid until the next frame.
+        """
+        if self._background is None:
+            self._agg.draw()
+            self._keep(self._cells)
+        else:
+            self._agg.restore_region(self._background)
+            stale = [cell for cell in self._cells if cell.stale]
+            for cell in stale:
+                self._draw_standing(cell)
+            if stale:
+                self._keep(stale)
+        for cell in self._cells:
+            for artist in cell.moving:
+                if artist.get_visible():
+                    self.figure.draw_artist(artist)
+        return np.asarray(self._agg.buffer_rgba())
+
+    def png(self) -> bytes:
+        """Return the next frame as PNG, in the colours of the theme."""
+        pixels = self.frame()
+        height, width = pixels.shape[:2]
+        picture = Image.frombuffer("RGBA", (width, height), pixels, "raw", "RGBA", 0, 1)
+        indexed = picture.convert("RGB").quantize(palette=self._colours, dither=Image.Dither.NONE)
+        buffer = BytesIO()
+        indexed.save(buffer, "png", compress_level=1)
+        return buffer.getvalue()
+
+    def _keep(self, drawn: Sequence[Cell]) -> None:
+        self._background = self._agg.copy_from_bbox(self.figure.bbox)
+        self.n_drawn_anew += len(drawn)
+        for cell in drawn:
+            cell.stale = False
+
+    def _draw_standing(self, cell: Cell) -> None:
+        """Wipe a cell's part of the picture and draw its axes without what moves."""
+        pixels = np.asarray(self._agg.buffer_rgba())
+        height, width = pixels.shape[:2]
+        box = cell.box
+        rows = slice(round((1 - box.y1) * height), round((1 - box.y0) * height))
+        columns = slice(round(box.x0 * width), round(box.x1 * width))
+        pixels[rows, columns] = self._paper
+        for axes in cell.axes:
+            self.figure.draw_artist(axes)
+
+
+def grid_of_cells(
+    figure: Figure, n_rows: int, n_columns: int, *, header_in: float = 0.0
+) -> list[Cell]:
+    """Return cells that share a figure evenly, row by row from the top, each with one axes.
+
+    Parameters
+    ----------
+    figure : Figure
+        What they share.
+    n_rows, n_columns : int
+        How many there are.
+    header_in : float
+        Height left free above them, in inches.
+    """
+    figure_width_in, figure_height_in = figure.get_size_inches()
+    top = 1 - header_in / figure_height_in
+    width, height = 1 / n_columns, top / n_rows
+    left, bottom = _LEFT_IN / figure_width_in, _BOTTOM_IN / figure_height_in
+    inner_width = width - (_LEFT_IN + _RIGHT_IN) / figure_width_in
+    inner_height = height - (_BOTTOM_IN + _TOP_IN) / figure_height_in
+    cells = []
+    for row in range(n_rows):
+        for column in range(n_columns):
+            x, y = column * width, top - (row + 1) * height
+            axes = figure.add_axes((x + left, y + bottom, inner_width, inner_height))
+            cells.append(Cell(Bbox.from_bounds(x, y, width, height), axes))
+    return cells
+
+
+def header_cell(figure: Figure, header_in: float) -> Cell:
+    """Return a cell along the top of a figure, for a line of words above its axes."""
+    width_in, height_in = figure.get_size_inches()
+    share = header_in / height_in
+    inner_width = 1 - (_LEFT_IN + _RIGHT_IN) / width_in
+    axes = figure.add_axes((_LEFT_IN / width_in, 1 - share, inner_width, 0.1 * share))
+    axes.set_axis_off()
+    return Cell(Bbox.from_bounds(0, 1 - share, 1, share), axes)
+
+
+def _palette_image(theme: Theme) -> Image.Image:
+    image = Image.new("P", (1, 1))
+    image.putpalette(theme.palette().tobytes())
+    return image

@@ -1,0 +1,72 @@
+// What widgets do not do by themselves: names for screen readers, the page's theme, and the
+// pointer on a picture. SCREEN is the class of one screen, PICTURE what its picture shows. All is
+// sent through hidden text fields: without this script a screen lacks these three, nothing else.
+(() => {
+  const send = (root, name, value) => {
+    const field = root.querySelector(`.codomyrmex-${name} input`);
+    if (!field || field.value === value) return;
+    field.value = value;
+    field.dispatchEvent(new Event("input", { bubbles: true }));
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  };
+
+  const label = (root) => {
+    for (const row of root.querySelectorAll(".widget-inline-hbox")) {
+      const name = row.querySelector(".widget-label")?.textContent.trim();
+      const handles = row.querySelectorAll(".noUi-handle");
+      handles.forEach((handle, index) => {
+        const end = handles.length > 1 ? [", from", ", to"][index] : "";
+        if (name) handle.setAttribute("aria-label", name + end);
+      });
+    }
+    for (const picture of root.querySelectorAll("img.codomyrmex-picture")) {
+      if (!picture.alt) picture.alt = "PICTURE";
+      picture.draggable = false;
+    }
+  };
+
+  const tellTheme = (root) => {
+    const light = document.body.dataset.jpThemeLight;
+    if (light !== undefined) send(root, "theme", light === "false" ? "dark" : "light");
+  };
+
+  const follow = (root) => {
+    if (root.dataset.codomyrmex) return;
+    root.dataset.codomyrmex = "followed";
+    label(root);
+    tellTheme(root);
+    const filled = new MutationObserver(() => {  // fields and sliders may come after their screen
+      label(root);
+      tellTheme(root);
+    });
+    filled.observe(root, { childList: true, subtree: true });
+    const theme = new MutationObserver(() => {
+      if (root.isConnected) tellTheme(root);
+      else theme.disconnect();
+    });
+    theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+    let from = null;
+    const place = (event) => {
+      const box = event.target.getBoundingClientRect();
+      const share = (at, start, size) => Math.min(Math.max((at - start) / size, 0), 1).toFixed(4);
+      return [share(event.clientX, box.left, box.width), share(event.clientY, box.top, box.height)];
+    };
+    root.addEventListener("pointerdown", (event) => {
+      if (event.target.matches("img.codomyrmex-picture")) from = place(event);
+    });
+    root.addEventListener("pointerup", (event) => {
+      if (from && event.target.matches("img.codomyrmex-picture")) {
+        send(root, "pointer", [...from, ...place(event), performance.now().toFixed(0)].join(" "));
+      }
+      from = null;
+    });
+  };
+
+  let tries = 0;
+  const look = () => {
+    const roots = document.querySelectorAll(".SCREEN");
+    roots.forEach(follow);
+    if (!roots.length && ++tries < 600) requestAnimationFrame(look);
+  };
+  look();
+})();

@@ -1,0 +1,88 @@
+"""What a screen learns from the page that shows it: the theme, and where the pointer was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+from uuid import uuid4
+
+import ipywidgets as widgets
+
+from codomyrmex_lab.plots.theme import THEMES, Theme
+
+__all__ = ["PageLink", "PointerDrag"]
+
+
+@dataclass(frozen=True, slots=True)
+class PointerDrag:
+    """A press of the pointer on a picture and its release, in parts of the picture, 0 to 1.
+
+    ``x`` counts from the left and ``y`` from the bottom.
+    """
+
+    x0: float
+    y0: float
+    x1: float
+    y1: float
+
+
+class PageLink(widgets.Box):  # type: ignore[misc]
+    """Hidden fields that a small script on the page fills in.
+
+    The script also names sliders and pictures for screen readers. Where a page runs no scripts
+    the fields stay empty.
+
+    Parameters
+    ----------
+    picture : str
+        What the screen's picture shows, for those who do not see it.
+    on_theme : callable
+        Told the page's theme when the screen is shown and whenever it changes.
+    on_drag : callable or None
+        Told where the pointer was pressed and released on a picture.
+    """
+
+    def __init__(
+        self,
+        picture: str,
+        on_theme: Callable[[Theme], object],
+        on_drag: Callable[[PointerDrag], object] | None = None,
+    ) -> None:
+        self.screen_class = f"codomyrmex-screen-{uuid4().hex[:8]}"
+        """The class that the screen's outermost widget must have."""
+        self._on_theme, self._on_drag = on_theme, on_drag
+        self.theme = widgets.Text()
+        self.theme.add_class("codomyrmex-theme")
+        self.pointer = widgets.Text()
+        self.pointer.add_class("codomyrmex-pointer")
+        script = files(__package__).joinpath("page.js").read_text(encoding="utf-8")
+        script = script.replace("SCREEN", self.screen_class).replace(
+            '"PICTURE"', json.dumps(picture)
+        )
+        run: dict[str, Any] = {
+            "output_type": "display_data",
+            "data": {"application/javascript": script},
+            "metadata": {},
+        }
+        super().__init__(
+            children=[self.theme, self.pointer, widgets.Output(outputs=(run,))],
+            layout={"display": "none"},
+        )
+        self.theme.observe(self._read_theme, names="value")
+        self.pointer.observe(self._read_pointer, names="value")
+
+    def _read_theme(self, change: dict[str, Any]) -> None:
+        theme = THEMES.get(change["new"])
+        if theme is not None:
+            self._on_theme(theme)
+
+    def _read_pointer(self, change: dict[str, Any]) -> None:
+        try:
+            x0, y0, x1, y1, _ = map(float, change["new"].split())
+        except ValueError:  # not what the script sends
+            return
+        if self._on_drag is not None:
+            self._on_drag(PointerDrag(x0, 1 - y0, x1, 1 - y1))

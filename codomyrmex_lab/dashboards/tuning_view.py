@@ -1,0 +1,97 @@
+"""What the tuning screen shows of its answers: a picture, figures in large type, and a table."""
+
+from __future__ import annotations
+
+import threading
+
+import ipywidgets as widgets
+import numpy as np
+from numpy.typing import NDArray
+
+from codomyrmex_lab.dashboards.findings import Findings
+from codomyrmex_lab.dashboards.numbers_table import numbers_table
+from codomyrmex_lab.dashboards.quality_words import QualityWords
+from codomyrmex_lab.dashboards.readout import readout
+from codomyrmex_lab.dashboards.tuning_picture import TuningPicture
+from codomyrmex_lab.dashboards.tuning_words import caption_of, no_readings, readings_of
+from codomyrmex_lab.dashboards.verification import Verification
+from codomyrmex_lab.plots.theme import Theme
+
+__all__ = ["TuningView"]
+
+_LINES = {"now": "simulated", "measured": "measured", "pinned": "pinned, simulated"}
+
+
+class TuningView:
+    """Fills the widgets; may be used from several threads.
+
+    Parameters
+    ----------
+    theme : Theme
+        In which colours.
+    picture : ipywidgets.Image
+        The four panels.
+    words : ipywidgets.HTML
+        Figures in large type.
+    quality : QualityWords
+        What stands beside the speed.
+    """
+
+    def __init__(
+        self, theme: Theme, picture: widgets.Image, words: widgets.HTML, quality: QualityWords
+    ) -> None:
+        self._theme, self._picture, self._words, self._quality = theme, picture, words, quality
+        self.table = widgets.HTML(layout={"width": "100%"})
+        """One row per line of the picture."""
+        self._drawing = threading.RLock()
+        self._drawn = TuningPicture(theme)
+        self._curve: tuple[NDArray[np.int64], NDArray[np.float64]] | None = None
+        self._shown: dict[str, Findings] = {}
+        self._chosen: Findings | None = None
+        self._pinned: Findings | None = None
+        self._picture.value = self._drawn.png({})  # in its final shape, still empty
+        self._words.value = readout(no_readings(), "Not simulated yet")
+
+    def set_curve(self, curve: tuple[NDArray[np.int64], NDArray[np.float64]]) -> None:
+        """Draw the hit rate of every cache size from now on."""
+        with self._drawing:
+            self._curve = curve
+            self._drawn = TuningPicture(self._theme, curve)
+
+    def retheme(self, theme: Theme) -> None:
+        """Draw in other colours, at once."""
+        with self._drawing:
+            self._theme = theme
+            self._drawn = TuningPicture(theme, self._curve)
+            self._picture.value = self._drawn.png(self._shown, self._chosen)
+
+    def pin(self, now: Findings | None) -> None:
+        """Keep a line to compare with; the same once more forgets it."""
+        with self._drawing:
+            self._pinned = None if self._pinned is now else now
+
+    def draw(self, now: Findings, verified: Verification | None) -> None:
+        """Show the picture and the figures of an answer.
+
+        A verified one is shown for the requests that were replayed, so that what is measured and
+        what is predicted are of the same requests.
+        """
+        with self._drawing:
+            self._chosen, self._shown = now, {"now": now}
+            if verified is not None:
+                self._shown = {"now": verified.predicted, "measured": verified.measured}
+            if self._pinned is not None and self._pinned is not now:
+                self._shown["pinned"] = self._pinned
+            self._picture.value = self._drawn.png(self._shown, now)
+            said = self._shown["now"]
+            figures = readings_of(said, self._shown.get("measured"))
+            self._words.value = readout(
+                [*figures, *self._quality.readings(now.config)], caption_of(said, verified)
+            )
+
+    def tabulate(self, now: Findings, verified: Verification | None) -> None:
+        """Show the table of an answer that was drawn."""
+        with self._drawing:
+            lines = {**self._shown, "now": now}
+        rows = [(_LINES[kind], one) for kind, one in lines.items()]
+        self.table.value = numbers_table(rows, verified)

@@ -1,0 +1,130 @@
+"""The tuning screen on 100,000 requests beside a slider with a text, on one page with a clock."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook
+from playwright.sync_api import Locator, Page
+
+from tests.browser.jupyter import (
+    NOTEBOOK,
+    copy_checkout,
+    find_chromium,
+    open_page,
+    run_all_cells,
+    serve_lab,
+)
+
+__all__ = ["Clock", "opened"]
+
+_CELLS = (
+    """
+import ipywidgets as widgets
+text_slider = widgets.IntSlider(description="Text", min=1, max=1000, value=500)
+text = widgets.HTML("500")
+text.add_class("text-floor")
+text_slider.observe(lambda change: setattr(text, "value", str(change["new"])), names="value")
+widgets.VBox([text_slider, text])
+""",
+    """
+import numpy as np
+import pandas as pd
+import codomyrmex_lab as lab
+from codomyrmex_lab.simulation import ServiceProfile
+
+rows = [
+    {"quantization": "fp32", "busy_workers": busy, "batch_size": size, "cost": 0.0, "n_samples": 50,
+     "service_ms": ms, "ci_low_ms": 0.95 * ms, "ci_high_ms": 1.05 * ms}
+    for busy in (1, 2, 4) for size in (1, 8, 128) for ms in [0.6 + 0.05 * size]
+]
+profile = ServiceProfile(pd.DataFrame(rows), np.ones(1))
+workload = lab.Workload.poisson(20_000, 100_000, n_keys=20_000, seed=0)
+config = lab.OptimizationConfig(max_batch_size=12, batch_timeout_ms=10.0)  # batches are full
+tuning = lab.TuningDashboard(list, workload, config,
+                             profile=profile)
+tuning
+""",
+    "tuning.wait()",
+)
+
+_CLOCK = """
+() => {
+  window.clock = { pressed: 0, painted: 0, changes: 0, bytes: 0 };
+  const press = (event) => { window.clock.pressed = event.timeStamp; };
+  document.addEventListener("keydown", press, true);
+  const paint = () => requestAnimationFrame(() => { window.clock.painted = performance.now(); });
+  const picture = document.querySelector(".codomyrmex-screen img.codomyrmex-picture");
+  new MutationObserver(() => {
+    window.clock.changes += 1;
+    picture.decode().then(paint, () => undefined);
+  }).observe(picture, { attributes: true, attributeFilter: ["src"] });
+  const text = document.querySelector(".text-floor");
+  const all = { childList: true, subtree: true, characterData: true };
+  new MutationObserver(paint).observe(text, all);
+}
+"""
+
+
+class Clock:
+    """Times what a key press brings about on the page."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        page.evaluate(_CLOCK)
+
+    def press_ms(self, handle: Locator, key: str) -> float:
+        """Return the time from a key event to the painted change that it causes."""
+        handle.focus()
+        self.page.keyboard.press(key)
+        self.page.wait_for_function("window.clock.painted > window.clock.pressed")
+        took: float = self.page.evaluate("window.clock.painted - window.clock.pressed")
+        self.page.wait_for_timeout(60)  # what follows the picture, its numbers, is not timed
+        return took
+
+    def burst(self, handle: Locator, n: int, over_s: float) -> tuple[float, int]:
+        """Press a key n times; return how long after the last the picture last changed, and frames.
+
+        Returns
+        -------
+        lag_ms : float
+            From the last key event to the last painted frame.
+        n_frames : int
+            Frames painted.
+        """
+        handle.focus()
+        before = self.page.evaluate("window.clock.changes")
+        for number in range(n):
+            self.page.keyboard.press("ArrowRight" if number < n / 2 else "ArrowLeft")
+            self.page.wait_for_timeout(max(over_s * 1e3 / n - 4, 0))
+        self.page.wait_for_timeout(1_500)
+        lag: float = self.page.evaluate("window.clock.painted - window.clock.pressed")
+        return lag, self.page.evaluate("window.clock.changes") - before
+
+
+@contextmanager
+def opened() -> Iterator[Page]:
+    """Open the notebook in JupyterLab, after all its cells have run."""
+    if find_chromium() is None:
+        raise SystemExit("No chromium found; install it, as with: apt-get install chromium")
+    repository = Path(__file__).resolve().parents[3]
+    with tempfile.TemporaryDirectory() as folder:
+        checkout = copy_checkout(repository, Path(folder) / "checkout")
+        notebook = new_notebook(cells=[new_code_cell(source.strip()) for source in _CELLS])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
+        nbformat.write(notebook, checkout / "notebooks" / "bench.ipynb")
+        with (
+            serve_lab(checkout) as address,
+            open_page(
+                address.replace(NOTEBOOK, "notebooks/bench.ipynb"), Path(folder) / "profile"
+            ) as page,
+        ):
+            run_all_cells(page)
+            page.locator(".codomyrmex-screen img.codomyrmex-picture").first.wait_for()
+            page.get_by_role("status").filter(has_text=re.compile("Simulated")).first.wait_for()
+            yield page

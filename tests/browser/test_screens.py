@@ -1,0 +1,257 @@
+"""What a person sees and does on each screen, with a real keyboard and mouse."""
+
+import base64
+import json
+import re
+from io import BytesIO
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from codomyrmex_lab.export import load_config
+from codomyrmex_lab.optimization.models import OptimizationConfig
+from tests.browser.conftest import Opened
+from tests.browser.jupyter import WAIT_MS
+from tests.browser.screens import screen, value_of
+
+CONFIG = OptimizationConfig(batch_timeout_ms=5.0)
+
+
+def new_picture(found: Locator, before: str | None) -> str:
+    """Wait for a frame other than one seen before."""
+    picture = found.locator("img.codomyrmex-picture").first
+    expect(picture).not_to_have_attribute("src", before or "", timeout=WAIT_MS)
+    return picture.get_attribute("src") or ""
+
+
+def picture_of(found: Locator) -> str | None:
+    return found.locator("img.codomyrmex-picture").first.get_attribute("src")
+
+
+def corner_of(found: Locator) -> tuple[int, ...]:
+    """Return the colour of the picture's upper left corner on the page."""
+    encoded: str = found.locator("img.codomyrmex-picture").first.evaluate(
+        """async (picture) => {
+          const blob = await (await fetch(picture.src)).blob();
+          const bytes = new Uint8Array(await blob.arrayBuffer());
+          return btoa(String.fromCharCode(...bytes));
+        }"""
+    )
+    with Image.open(BytesIO(base64.b64decode(encoded))) as picture:
+        colour = picture.convert("RGB").getpixel((0, 0))
+    assert isinstance(colour, tuple)
+    return colour
+
+
+def in_kernel(page: Page, expression: str) -> str:
+    """Return what an expression prints in the last cell, which is then run anew."""
+    cell = page.locator(".jp-CodeCell").last
+    cell.scroll_into_view_if_needed()
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Control+A")
+    page.keyboard.insert_text(f"print('<<' + str({expression}) + '>>')")
+    before = cell.locator(".jp-InputPrompt").text_content() or ""
+    page.keyboard.press("Control+Enter")
+    expect(cell.locator(".jp-InputPrompt")).not_to_have_text(before, timeout=WAIT_MS)
+    expect(cell.locator(".jp-InputPrompt")).to_have_text(re.compile(r"\[\d+\]"), timeout=WAIT_MS)
+    output = cell.locator(".jp-OutputArea-output").get_by_text("<<").text_content() or ""
+    (printed,) = re.findall(r"<<(.*?)>>", output, re.DOTALL)
+    return printed
+
+
+def test_every_slider_and_picture_has_a_name_for_screen_readers(screens: Opened) -> None:
+    page = screens.page
+    sliders = page.locator(".codomyrmex-screen .noUi-handle").all()
+    assert len(sliders) > 12
+    for handle in sliders:
+        expect(handle).to_have_attribute("aria-label", re.compile(r"\w"), timeout=WAIT_MS)
+    for picture in page.locator("img.codomyrmex-picture").all():
+        expect(picture).to_have_attribute("alt", re.compile(r"\w"), timeout=WAIT_MS)
+
+
+def test_a_slider_moved_by_keyboard_is_answered_by_the_simulator(screens: Opened) -> None:
+    page, found = screens.page, screen(screens.page, "tuning")
+    before = picture_of(found)
+    handle = found.get_by_role("slider", name="Batch size")
+    handle.focus()
+    page.keyboard.press("ArrowLeft")
+    new_picture(found, before)
+    expect(handle).to_have_attribute("aria-valuetext", re.compile(r"^31(\.0+)?$"))
+    status = found.get_by_role("status").first
+    expect(status).to_contain_text("Simulated, n = 5,000", timeout=WAIT_MS)
+    printed = in_kernel(page, "f'{tuning.findings.summary.p99_ms:.3g}'")
+    assert value_of(screen(page, "tuning"), "p99") == f"{printed} ms"
+    row = found.locator("table tbody tr").first
+    expect(row).to_contain_text("batch 31".replace(" ", "\u00a0"))
+
+
+def test_a_dragged_slider_ends_where_the_pointer_let_go(screens: Opened) -> None:
+    page, found = screens.page, screen(screens.page, "tuning")
+    before = picture_of(found)
+    handle = found.get_by_role("slider", name="Timeout (ms)")
+    handle.scroll_into_view_if_needed()
+    box = handle.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 300, box["y"] + box["height"] / 2, steps=12)
+    page.mouse.up()
+    new_picture(found, before)
+    assert in_kernel(page, "tuning.config.batch_timeout_ms") == "0.0"
+
+
+def test_verify_shows_measured_beside_simulated(screens: Opened) -> None:
+    page, found = screens.page, screen(screens.page, "tuning")
+    found.get_by_role("button", name="Verify").click()
+    status = found.get_by_role("status").first
+    expect(status).to_contain_text("Verified on the real engine", timeout=WAIT_MS)
+    names = found.locator("table tbody tr th").all_text_contents()
+    assert names == [
+        "simulated",
+        "measured",
+        "simulated, the same requests",
+        "error of the prediction",
+    ]
+    measured = found.locator("table tbody tr").nth(1).locator("td").all_text_contents()
+    printed = in_kernel(page, "f'{tuning.verification.measured.summary.n_requests:,}'")
+    assert measured[7] == printed
+
+
+def test_the_text_of_a_target_is_shown_and_then_written(screens: Opened) -> None:
+    found = screen(screens.page, "tuning")
+    found.get_by_role("tab", name="Export").click()
+    found.get_by_role("combobox", name="Target").select_option("triton")
+    text = found.get_by_role("region", name="Text of the file")
+    expect(text).to_contain_text("dynamic_batching", timeout=WAIT_MS)
+    found.get_by_role("combobox", name="Target").select_option("json")
+    expect(text).to_contain_text('"max_batch_size": 31', timeout=WAIT_MS)
+    shown = text.text_content() or ""
+    found.get_by_role("button", name="Write").click()
+    expect(found.get_by_text(re.compile("^Written: "))).to_be_visible(timeout=WAIT_MS)
+    written = screens.folder / "tuned.json"
+    assert written.read_text() == shown
+    assert load_config(written) == CONFIG.replace(max_batch_size=31, batch_timeout_ms=0.0)
+    found.get_by_role("tab", name="What if").click()
+
+
+def test_a_best_trade_off_is_picked_and_moves_the_sliders(screens: Opened) -> None:
+    page, found = screens.page, screen(screens.page, "tuning")
+    found.get_by_role("tab", name="Pareto front").click()
+    found.get_by_role("button", name="Search").click()
+    expect(found.get_by_text(re.compile("settings hold"))).to_be_visible(timeout=WAIT_MS)
+    handle = found.get_by_role("slider", name="Point")
+    expect(found.locator("img.codomyrmex-pareto")).to_be_visible(timeout=WAIT_MS)
+    handle.focus()
+    page.keyboard.press("ArrowRight")
+    chosen = found.get_by_text(re.compile(r"^p99 .* ms, worker-seconds"))
+    expect(chosen).to_be_visible(timeout=WAIT_MS)
+    words = chosen.text_content() or ""
+    printed = in_kernel(
+        page,
+        "__import__('codomyrmex_lab.dashboards.settings', fromlist=['x'])"
+        ".describe_config(tuning.config)",
+    )
+    assert words.endswith(printed)
+    screen(page, "tuning").get_by_role("tab", name="What if").click()
+
+
+def test_a_live_screen_starts_scrolls_changes_and_stops(screens: Opened) -> None:
+    page, found = screens.page, screen(screens.page, "live")
+    found.get_by_role("button", name="Start").click()
+    status = found.get_by_role("status").first
+    expect(status).to_contain_text("Offering", timeout=WAIT_MS)
+    shown = picture_of(found)
+    for _ in range(5):
+        shown = new_picture(found, shown)
+    handle = found.get_by_role("slider", name="Batch size")
+    handle.focus()
+    page.keyboard.press("PageDown")
+    expect(found.get_by_text(re.compile(r"s ago: batch 32 → \d+"))).to_be_visible(timeout=WAIT_MS)
+    config, live = (
+        in_kernel(page, "(live.engine.config.max_batch_size, live.config.max_batch_size)")
+        .strip("()")
+        .split(", ")
+    )
+    assert config == live != "32"
+    found = screen(page, "live")
+    found.get_by_role("button", name="Pause").click()
+    expect(status).to_have_text("Paused.", timeout=WAIT_MS)
+    printed = in_kernel(page, "f'{live.history.latest.figures.cache_hit_rate:.1%}'")
+    reading = screen(page, "live").get_by_role("listitem").filter(has_text="hit rate")
+    expect(reading).to_contain_text(printed, timeout=WAIT_MS)
+    screen(page, "live").get_by_role("button", name="Stop").click()
+    expect(status).to_have_text("Stopped.", timeout=WAIT_MS)
+    assert in_kernel(page, "(live.trace().summary().n_errors, live.engine.is_running)") == (
+        "(0, False)"
+    )
+
+
+def test_a_span_is_brushed_with_the_mouse_and_with_the_keyboard(screens: Opened) -> None:
+    page, found = screens.page, screen(screens.page, "explorer")
+    picture = found.locator("img.codomyrmex-picture")
+    picture.scroll_into_view_if_needed()
+    box = picture.bounding_box()
+    assert box is not None
+    y = box["y"] + 0.25 * box["height"]
+    page.mouse.move(box["x"] + 0.15 * box["width"], y)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 0.3 * box["width"], y, steps=6)
+    page.mouse.up()
+    status = found.get_by_role("status").first
+    expect(status).not_to_contain_text("2,000 of 2,000", timeout=WAIT_MS)
+    brushed = int(re.sub(r"\D", "", (status.text_content() or "").split(" of ")[0]))
+    assert 0 < brushed < 1_500
+    low, high = json.loads(in_kernel(page, "list(explorer.filters.time.value)"))
+    counted = in_kernel(
+        page,
+        f"int(trace.requests['arrival'].dt.total_seconds().between({low}, {high}).sum())",
+    )
+    assert brushed == int(counted)
+    found = screen(page, "explorer")
+    found.get_by_role("slider", name="Time (s), to").focus()
+    page.keyboard.press("End")
+    expect(status).not_to_contain_text(f"{brushed:,} of", timeout=WAIT_MS)
+    found.get_by_role("combobox", name="Answered").select_option("from the cache")
+    hits = in_kernel(page, "int(explorer.selected.results['from_cache'].all())")
+    assert hits == "1"
+    screen(page, "explorer").get_by_role("button", name="Select all").click()
+    expect(status).to_contain_text("2,000 of 2,000", timeout=WAIT_MS)
+
+
+@pytest.mark.parametrize("name", ["tuning", "live", "explorer"])
+def test_each_screen_fits_beside_its_controls(screens: Opened, name: str) -> None:
+    found = screen(screens.page, name)
+    if name == "tuning":
+        found.get_by_role("tab", name="What if").click()
+    outer = found.bounding_box()
+    picture = found.locator("img.codomyrmex-picture").first
+    box = picture.bounding_box()
+    assert outer is not None
+    assert box is not None
+    assert box["x"] >= outer["x"] + 340
+    assert box["x"] + box["width"] <= outer["x"] + outer["width"] + 1
+    assert box["width"] >= 600
+    assert box["height"] < 620  # the height of a page of 720 lines that is left for it
+
+
+def test_the_pictures_are_in_the_theme_of_the_page_and_follow_it(screens: Opened) -> None:
+    page = screens.page
+    themes = "(tuning.theme.name, live.theme.name, explorer.theme.name)"
+    assert in_kernel(page, themes) == "('dark', 'dark', 'dark')"
+    assert corner_of(screen(page, "tuning")) == (0x11, 0x11, 0x11)
+    before = picture_of(screen(page, "tuning"))
+    page.evaluate("document.body.dataset.jpThemeLight = 'true'")  # as the page's own menu does
+    new_picture(screen(page, "tuning"), before)
+    assert in_kernel(page, themes) == "('light', 'light', 'light')"
+    assert corner_of(screen(page, "tuning")) == (0xFF, 0xFF, 0xFF)
+
+
+def test_closed_screens_leave_no_thread(screens: Opened) -> None:
+    printed = in_kernel(
+        screens.page,
+        "[tuning.close(), live.close(), explorer.close(), sorted(t.name for t in "
+        "threading.enumerate() if t.name.split('-')[0] in "
+        "('tuning', 'live', 'trace', 'paced'))][-1]",
+    )
+    assert printed == "[]"

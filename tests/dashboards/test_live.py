@@ -1,0 +1,192 @@
+"""The live screen: a running engine, watched and reconfigured."""
+
+import json
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from codomyrmex_lab.dashboards import LiveDashboard
+from codomyrmex_lab.dashboards.live_history import LiveHistory, Moment
+from codomyrmex_lab.errors import ConfigFileError
+from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, QuantizationType
+from codomyrmex_lab.plots.theme import DARK
+from codomyrmex_lab.tracing.live import WindowFigures
+from codomyrmex_lab.workloads import Workload
+from tests.dashboards.conftest import WAIT_S, double
+
+Note = Callable[[LiveDashboard], LiveDashboard]
+QUICK = OptimizationConfig(batch_timeout_ms=1.0, num_workers=2)
+
+
+def frames(dashboard: LiveDashboard, n: int) -> None:
+    """Wait until some more frames are drawn."""
+    drawn = threading.Semaphore(0)
+    dashboard.picture.observe(lambda _change: drawn.release(), names="value")
+    for _ in range(n):
+        assert drawn.acquire(timeout=WAIT_S)
+
+
+@pytest.fixture
+def dashboard(opened: Note, workload: Workload) -> LiveDashboard:
+    return opened(LiveDashboard(InferenceOptimizer(double, QUICK), workload, load=2.0))
+
+
+def test_start_offers_the_load_and_draws_what_comes_of_it(dashboard: LiveDashboard) -> None:
+    dashboard.buttons.start.click()
+    frames(dashboard, 4)
+    assert dashboard.is_running
+    assert dashboard.engine.is_running
+    latest = dashboard.history.latest
+    assert latest is not None
+    assert latest.figures.n_requests > 0
+    assert "Offering" in dashboard.status
+    assert f"{latest.figures.p99_ms:.3g}"[:3] in dashboard.summary
+    assert len(dashboard.picture.value) < 100_000
+    assert dashboard.buttons.start.disabled
+
+
+def test_a_moved_control_reconfigures_the_engine_and_leaves_a_mark(
+    dashboard: LiveDashboard,
+) -> None:
+    dashboard.start()
+    dashboard.controls.settings["max_batch_size"].value = 4
+    assert dashboard.wait(WAIT_S)
+    assert dashboard.engine.config.max_batch_size == 4
+    frames(dashboard, 3)
+    assert [words for _, words in dashboard.history.changes()] == ["batch 32 → 4"]
+    assert dashboard.trace().summary().n_errors == 0
+
+
+def test_the_load_slider_changes_the_rate(dashboard: LiveDashboard) -> None:
+    dashboard.start()
+    dashboard.load_slider.value = 3.0
+    assert dashboard.load == 3.0
+    assert "3× the" in dashboard.status
+
+
+def test_paused_nothing_is_drawn_and_the_engine_goes_on(dashboard: LiveDashboard) -> None:
+    dashboard.start()
+    frames(dashboard, 2)
+    dashboard.buttons.pause.click()
+    assert not dashboard.is_running
+    assert dashboard.engine.is_running
+    assert dashboard.status == "Paused."
+
+
+def test_stop_ends_an_engine_that_was_started_here(dashboard: LiveDashboard) -> None:
+    dashboard.start()
+    frames(dashboard, 2)
+    dashboard.buttons.stop.click()
+    assert not dashboard.engine.is_running
+    assert len(dashboard.history) == 0
+    assert dashboard.trace().summary().n_errors == 0
+
+
+def test_it_watches_the_requests_of_others_and_leaves_their_engine_running(opened: Note) -> None:
+    with InferenceOptimizer(double, QUICK) as engine:
+        dashboard = opened(LiveDashboard(engine))
+        assert dashboard.is_running
+        for number in range(20):
+            engine.infer(number)
+        frames(dashboard, 2)
+        latest = dashboard.history.latest
+        assert latest is not None
+        assert latest.figures.n_requests == 20
+        dashboard.close()
+        assert engine.is_running
+        assert engine.infer(7).output == 14
+
+
+def test_a_variant_that_is_not_there_is_refused_and_the_controls_go_back(opened: Note) -> None:
+    model = {QuantizationType.FP32: double}
+    dashboard = opened(LiveDashboard(InferenceOptimizer(model, QUICK)))
+    dashboard.controls.settings["quantization"].value = QuantizationType.INT8
+    assert dashboard.wait(WAIT_S)
+    assert dashboard.config.quantization is QuantizationType.FP32
+    assert dashboard.status.startswith("Refused")
+
+
+def test_close_frees_threads_observers_and_widgets(workload: Workload) -> None:
+    before = set(threading.enumerate())
+    engine = InferenceOptimizer(double, QUICK)
+    dashboard = LiveDashboard(engine, workload)
+    dashboard.start()
+    dashboard.close()
+    assert set(threading.enumerate()) <= before
+    assert not engine._observers  # nobody is told any more
+    assert dashboard.picture.comm is None
+    dashboard.close()
+    dashboard.start()
+    assert set(threading.enumerate()) <= before
+
+
+def test_its_state_is_saved_and_restored(dashboard: LiveDashboard, tmp_path: Path) -> None:
+    dashboard.controls.settings["max_batch_size"].value = 7
+    dashboard.load = 0.33
+    path = dashboard.save(tmp_path / "live.json")
+    assert path.stat().st_size < 2_000
+    dashboard.controls.settings["max_batch_size"].value = 9
+    dashboard.load = 1.0
+    dashboard.restore(path)
+    assert (dashboard.config.max_batch_size, dashboard.load) == (7, 0.33)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"screen": "tuning"}', '{"screen": "live", "format_version": 99}']
+)
+def test_a_file_that_holds_no_such_state_is_refused(
+    dashboard: LiveDashboard, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "state.json").write_text(text)
+    with pytest.raises(ConfigFileError, match=r"state\.json"):
+        dashboard.restore(tmp_path / "state.json")
+
+
+def test_a_state_without_a_config_is_refused(dashboard: LiveDashboard, tmp_path: Path) -> None:
+    record = {"screen": "live", "format_version": 1}
+    (tmp_path / "state.json").write_text(json.dumps(record))
+    with pytest.raises(ConfigFileError, match="no config"):
+        dashboard.restore(tmp_path / "state.json")
+
+
+def test_the_page_tells_its_theme(dashboard: LiveDashboard) -> None:
+    frames_before = dashboard.picture.value
+    drawn = threading.Event()
+    dashboard.picture.observe(lambda _change: drawn.set(), names="value")
+    dashboard.page.theme.value = "dark"
+    assert drawn.wait(WAIT_S)
+    assert dashboard.theme is DARK
+    assert dashboard.picture.value != frames_before
+
+
+def test_it_shows_itself_in_words_and_as_a_picture_where_there_are_no_widgets(
+    dashboard: LiveDashboard,
+) -> None:
+    dashboard.start()
+    frames(dashboard, 1)
+    bundle = dashboard._repr_mimebundle_()
+    assert bundle["text/plain"].startswith("LiveDashboard(FP32 · DYNAMIC · batch 32 · 1 ms")
+    assert bundle["image/png"].startswith("iVBOR")
+    assert "application/vnd.jupyter.widget-view+json" in bundle
+
+
+def figures(p50_ms: float, n_requests: int = 1) -> WindowFigures:
+    return WindowFigures(1.0, n_requests, 0, 1.0, 0.5, p50_ms, p50_ms, p50_ms, 1.0, 0.0)
+
+
+def test_a_history_forgets_what_is_past() -> None:
+    history = LiveHistory(10.0)
+    history.note_change(0.5, "early")
+    for second in range(30):
+        history.add(Moment(float(second), figures(float(second)), second))
+    history.note_change(29.0, "late")
+    assert history.ago_s().tolist() == [float(second) for second in range(-10, 1)]
+    assert history.column("queue_length")[-1] == 29
+    assert history.changes() == [(0.0, "late")]
+
+
+def test_a_moment_without_requests_has_no_hit_rate() -> None:
+    assert np.isnan(Moment(0.0, figures(np.nan, 0), 0).column("cache_hit_rate"))
