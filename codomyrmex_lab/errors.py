@@ -20,25 +20,38 @@
     ├── TraceError            (ValueError)   records that do not form a trace
     ├── LoadGenError          (RuntimeError) MLPerf LoadGen is missing, or its run failed
     ├── ConfigFileError       (ValueError)   a config file that cannot be read or written
+    ├── BatchDependenceWarning (UserWarning) a cache behind answers that depend on their batch
+    ├── ExportWarning         (UserWarning)  a target leaves a setting out; warned of, not raised
+    ├── ProfileError          (ValueError)   a service-time profile that cannot be used
+    ├── ForeignProfileWarning (UserWarning)  a profile of another machine or model; warned of
+    ├── OverloadWarning       (UserWarning)  a workload beyond capacity; warned of, not raised
+    ├── TuningError           (ValueError)   a search that cannot be run, resumed or verified
+    │   └── InfeasibleError                  no config holds all constraints
     └── LateDriverWarning     (UserWarning)  a load driver fell behind; warned of, not raised
 """
 
 __all__ = [
+    "BatchDependenceWarning",
     "ConfigFileError",
     "DeadlineExceededError",
     "DrainTimeoutError",
     "EngineError",
+    "ForeignProfileWarning",
+    "InfeasibleError",
     "LabError",
     "LateDriverWarning",
     "LoadGenError",
     "ModelError",
     "NotRunningError",
     "OutputCountError",
+    "OverloadWarning",
     "ProcessorTimeoutError",
+    "ProfileError",
     "QueueFullError",
     "RequestTimeoutError",
     "SettingError",
     "TraceError",
+    "TuningError",
     "UnkeyableInputError",
     "VariantError",
     "WorkerCrashedError",
@@ -118,8 +131,45 @@ class ConfigFileError(LabError, ValueError):
     """A config file cannot be read or written."""
 
 
+class BatchDependenceWarning(LabError, UserWarning):
+    """A cache keeps answers that depend on what else was in the batch they were computed in.
+
+    It is warned of, never raised, unless a warning filter makes warnings errors.
+    """
+
+
+class TuningError(LabError, ValueError):
+    """A search for settings cannot be run, resumed or verified."""
+
+
+class InfeasibleError(TuningError):
+    """No config holds all constraints; says which one excludes all, and what comes nearest."""
+
+
+class ExportWarning(LabError, UserWarning):
+    """An exported setting that its target does not act on, or not exactly; warned of only."""
+
+
 class LateDriverWarning(LabError, UserWarning):
     """A load driver fell behind its own schedule by more than is negligible.
+
+    It is warned of, never raised, unless a warning filter makes warnings errors.
+    """
+
+
+class ProfileError(LabError, ValueError):
+    """A service-time profile cannot be read or made, or does not hold what is asked of it."""
+
+
+class ForeignProfileWarning(LabError, UserWarning):
+    """A service-time profile is of another machine, or of another model.
+
+    It is warned of, never raised, unless a warning filter makes warnings errors.
+    """
+
+
+class OverloadWarning(LabError, UserWarning):
+    """A workload offers more than its config can serve, so that queues grow to its end.
 
     It is warned of, never raised, unless a warning filter makes warnings errors.
     """

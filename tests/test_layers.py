@@ -20,9 +20,9 @@ LIBRARIES = [
     {"numpy", "pandas", "pyarrow"},
     # google.protobuf is the form of ONNX files
     {"onnx", "onnxruntime", "onnx_ir", "google", "pooch", "tqdm"},
-    {"numba", "optuna", "joblib"},
+    {"numba", "optuna", "joblib", "ray"},
     {"tomli_w", "yaml"},
-    {"matplotlib", "ipywidgets", "IPython"},
+    {"matplotlib", "ipywidgets", "IPython", "PIL"},
 ]
 
 
@@ -69,6 +69,8 @@ def test_importing_the_engine_loads_nothing_but_the_standard_library():
     assert loaded - set(sys.stdlib_module_names) == {"codomyrmex_lab"}
 
 
-@pytest.mark.parametrize("heavy", ["numpy", "pandas", "matplotlib", "onnxruntime", "ipywidgets"])
+@pytest.mark.parametrize(
+    "heavy", ["numpy", "pandas", "matplotlib", "numba", "optuna", "onnxruntime", "ipywidgets"]
+)
 def test_importing_the_lab_loads_no_heavy_library(heavy):
     assert heavy not in loaded_by("import codomyrmex_lab")

@@ -1,4 +1,4 @@
-"""Hand a tuned config over: to files, and back.
+"""Hand a tuned config over: to files and to servers' own formats, and back.
 
 The package is itself callable: ``codomyrmex_lab.export(config, target="json")`` is
 :func:`codomyrmex_lab.export.export`.
@@ -10,11 +10,34 @@ import os
 import sys
 from types import ModuleType
 
-from codomyrmex_lab.export.files import TARGETS, export, load_config, parse_config
+from codomyrmex_lab.export.files import (
+    TARGETS,
+    Tuned,
+    check_output,
+    export,
+    load_config,
+    load_evidence,
+    parse_config,
+    render,
+)
 from codomyrmex_lab.export.record import FORMAT_VERSION
+from codomyrmex_lab.export.target import Evidence, ExportTarget, Rendered
 from codomyrmex_lab.optimization.models import OptimizationConfig
 
-__all__ = ["FORMAT_VERSION", "TARGETS", "export", "load_config", "parse_config"]
+__all__ = [
+    "FORMAT_VERSION",
+    "TARGETS",
+    "Evidence",
+    "ExportTarget",
+    "Rendered",
+    "Tuned",
+    "check_output",
+    "export",
+    "load_config",
+    "load_evidence",
+    "parse_config",
+    "render",
+]
 
 
 # Importing a subpackage binds its module to the parent's attribute of that name, so
@@ -25,13 +48,14 @@ class _CallableModule(ModuleType):
 
     def __call__(
         self,
-        config: OptimizationConfig,
+        config: OptimizationConfig | Tuned,
         target: str | None = None,
         path: str | os.PathLike[str] | None = None,
         overwrite: bool = False,
+        evidence: Evidence | None = None,
     ) -> str:
         """Forward to :func:`codomyrmex_lab.export.export`."""
-        return export(config, target, path, overwrite)
+        return export(config, target, path, overwrite, evidence)
 
 
 sys.modules[__name__].__class__ = _CallableModule

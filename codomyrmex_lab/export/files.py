@@ -3,45 +3,116 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
-from uuid import uuid4
+from typing import Protocol, runtime_checkable
 
-from codomyrmex_lab.errors import ConfigFileError
+from codomyrmex_lab.errors import ConfigFileError, ExportWarning
+from codomyrmex_lab.export.bentoml_target import BENTOML
 from codomyrmex_lab.export.json_target import JSON
-from codomyrmex_lab.export.target import ExportTarget
+from codomyrmex_lab.export.kserve import KSERVE
+from codomyrmex_lab.export.litserve_target import LITSERVE
+from codomyrmex_lab.export.mosec_target import MOSEC
+from codomyrmex_lab.export.place import check_place, reason, write_text
+from codomyrmex_lab.export.ray_serve import RAY_SERVE, RAY_SERVE_CONFIG
+from codomyrmex_lab.export.target import Evidence, ExportTarget, Rendered
+from codomyrmex_lab.export.tf_serving import TF_SERVING
 from codomyrmex_lab.export.toml_target import TOML
+from codomyrmex_lab.export.torchserve import TORCHSERVE
+from codomyrmex_lab.export.triton import TRITON
+from codomyrmex_lab.export.vllm import VLLM
 from codomyrmex_lab.export.yaml_target import YAML
 from codomyrmex_lab.optimization.models import OptimizationConfig
 
-__all__ = ["TARGETS", "export", "load_config", "parse_config"]
+__all__ = [
+    "TARGETS",
+    "Tuned",
+    "check_output",
+    "export",
+    "load_config",
+    "load_evidence",
+    "parse_config",
+    "render",
+]
 
-TARGETS: dict[str, ExportTarget] = {target.name: target for target in (JSON, TOML, YAML)}
-"""Every export target by its name."""
+_TARGETS = (
+    *(JSON, TOML, YAML, TRITON, RAY_SERVE, RAY_SERVE_CONFIG, BENTOML),
+    *(TORCHSERVE, LITSERVE, KSERVE, TF_SERVING, MOSEC, VLLM),
+)
+TARGETS: dict[str, ExportTarget] = {target.name: target for target in _TARGETS}
+"""Every export target by its name; of those that share an ending, the first is meant by it."""
+
+
+@runtime_checkable
+class Tuned(Protocol):
+    """A config with its evidence: what a search or a verification ends in."""
+
+    @property
+    def config(self) -> OptimizationConfig:
+        """The settings."""
+        ...
+
+    @property
+    def evidence(self) -> Evidence:
+        """Where they come from."""
+        ...
+
+
+def render(
+    config: OptimizationConfig | Tuned, target: str, evidence: Evidence | None = None
+) -> Rendered:
+    """Return the config as a target's text, with what the target cannot express.
+
+    Parameters
+    ----------
+    config : OptimizationConfig or Tuned
+        Settings to hand over, or a result of tuning, which brings its evidence along.
+    target : str
+        One of :data:`TARGETS`.
+    evidence : mapping or None
+        Where the settings come from; stands in the text.
+
+    Raises
+    ------
+    ConfigFileError
+        An unknown target, or a setting that the target's field cannot hold.
+    """
+    return _rendered(config, _target_of_name(target), evidence)
 
 
 def export(
-    config: OptimizationConfig,
+    config: OptimizationConfig | Tuned,
     target: str | None = None,
     path: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
+    evidence: Evidence | None = None,
 ) -> str:
     """Return the config as text, and write it to a file where a path is given.
 
     Parameters
     ----------
-    config : OptimizationConfig
-        Settings to hand over.
+    config : OptimizationConfig or Tuned
+        Settings to hand over, or a result of tuning, which brings its evidence along.
     target : str or None
-        ``"json"``, ``"toml"`` or ``"yaml"``; None takes it from the ending of ``path``.
+        One of :data:`TARGETS`; None takes it from the ending of ``path``.
     path : path or None
         File to write, in one step: it holds the whole text or is not changed.
     overwrite : bool
         Replace a file that exists already.
+    evidence : mapping or None
+        Where the settings come from; stands in the text.
 
     Returns
     -------
     str
-        The text; :func:`load_config` and :func:`parse_config` read an equal config from it.
+        The text; :func:`load_config` and :func:`parse_config` read the config from it, an equal
+        one where the format carries enough.
+
+    Warns
+    -----
+    ExportWarning
+        The target does not act on a setting, or not exactly; the text says the same.
 
     Raises
     ------
@@ -51,24 +122,58 @@ def export(
     """
     file = None if path is None else _as_path(path)
     chosen = _choose_target(target, file)
-    text = chosen.render(config)
+    rendered = _rendered(config, chosen, evidence)
     if file is not None:
-        _write(file, text, overwrite=overwrite)
-    return text
+        write_text(file, rendered.text, overwrite=overwrite)
+    for warning in rendered.warnings:
+        warnings.warn(f"{chosen.name}: {warning}", ExportWarning, stacklevel=2)
+    return rendered.text
 
 
-def load_config(path: str | os.PathLike[str]) -> OptimizationConfig:
+def check_output(
+    path: str | os.PathLike[str], target: str | None = None, overwrite: bool = False
+) -> None:
+    """Refuse a path that :func:`export` would refuse, before the work for it is done.
+
+    Parameters
+    ----------
+    path, target, overwrite
+        As for :func:`export`.
+
+    Raises
+    ------
+    ConfigFileError
+        As :func:`export`.
+    """
+    file = _as_path(path)
+    _choose_target(target, file)
+    check_place(file, overwrite=overwrite)
+
+
+def _rendered(
+    config: OptimizationConfig | Tuned, target: ExportTarget, evidence: Evidence | None
+) -> Rendered:
+    if isinstance(config, Tuned):
+        evidence = config.evidence if evidence is None else evidence
+        config = config.config
+    return target.render(config, evidence)
+
+
+def load_config(path: str | os.PathLike[str], target: str | None = None) -> OptimizationConfig:
     """Read a config from a file that :func:`export` wrote, or that was written by hand.
 
     Parameters
     ----------
     path : path
-        File ending in ``.json``, ``.toml``, ``.yaml`` or ``.yml``.
+        The file.
+    target : str or None
+        One of :data:`TARGETS`; None takes it from the file's ending.
 
     Returns
     -------
     OptimizationConfig
-        The settings; a field that the file leaves out has its default.
+        The settings; a field that the file leaves out has its default, except that a server's
+        own format without a cache means none.
 
     Raises
     ------
@@ -77,14 +182,43 @@ def load_config(path: str | os.PathLike[str]) -> OptimizationConfig:
         file and field, what was given and what was expected.
     """
     file = _as_path(path)
-    target = _target_of_suffix(file)
+    chosen = _target_of_suffix(file) if target is None else _target_of_name(target)
+    return chosen.parse(_text_of(file), str(file))
+
+
+def load_evidence(path: str | os.PathLike[str]) -> Evidence | None:
+    """Return the evidence that a JSON, TOML or YAML config came with; None where it has none.
+
+    Parameters
+    ----------
+    path : path
+        The file.
+
+    Raises
+    ------
+    ConfigFileError
+        The file cannot be read, or holds no evidence that a program can read.
+    """
+    file = _as_path(path)
+    read = _target_of_suffix(file).read
+    if read is None:
+        raise ConfigFileError(
+            f"{file} holds its evidence as comments; expected JSON, TOML or YAML."
+        )
+    record = read(_text_of(file), str(file))
+    evidence = record.get("evidence") if isinstance(record, Mapping) else None
+    if evidence is not None and not isinstance(evidence, Mapping):
+        raise ConfigFileError(f"{file}: evidence is {evidence!r}; expected a mapping.")
+    return evidence
+
+
+def _text_of(file: Path) -> str:
     try:
-        text = file.read_bytes().decode("utf-8-sig")
+        return file.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise ConfigFileError(f"{file} is not UTF-8 text.") from error
     except (OSError, ValueError) as error:
-        raise ConfigFileError(f"{file} cannot be read ({_reason(error)}).") from error
-    return _parse(target, text, str(file))
+        raise ConfigFileError(f"{file} cannot be read ({reason(error)}).") from error
 
 
 def parse_config(text: str, target: str, source: str = "the text") -> OptimizationConfig:
@@ -95,7 +229,7 @@ def parse_config(text: str, target: str, source: str = "the text") -> Optimizati
     text : str
         What :func:`export` returned.
     target : str
-        ``"json"``, ``"toml"`` or ``"yaml"``.
+        One of :data:`TARGETS`.
     source : str
         What messages call the text.
 
@@ -109,13 +243,7 @@ def parse_config(text: str, target: str, source: str = "the text") -> Optimizati
     ConfigFileError
         As :func:`load_config`.
     """
-    return _parse(_target_of_name(target), text, source)
-
-
-def _parse(target: ExportTarget, text: str, source: str) -> OptimizationConfig:
-    if target.parse is None:
-        raise ConfigFileError(f"{source} cannot be read back: {target.name} can only be written.")
-    return target.parse(text, source)
+    return _target_of_name(target).parse(text, source)
 
 
 def _choose_target(name: str | None, path: Path | None) -> ExportTarget:
@@ -144,10 +272,15 @@ def _target_of_name(name: str) -> ExportTarget:
 
 
 def _target_of_suffix(path: Path) -> ExportTarget:
-    for target in TARGETS.values():
-        if path.suffix.lower() in target.suffixes:
-            return target
-    known = ", ".join(suffix for target in TARGETS.values() for suffix in target.suffixes)
+    meant = [target for target in TARGETS.values() if path.suffix.lower() in target.suffixes]
+    if path.suffix.lower() == ".py":
+        raise ConfigFileError(
+            f"{path} may be for several servers; give target as one of "
+            f"{', '.join(target.name for target in meant)}."
+        )
+    if meant:
+        return meant[0]
+    known = ", ".join(dict.fromkeys(suffix for t in TARGETS.values() for suffix in t.suffixes))
     raise ConfigFileError(
         f"{path} has the ending {path.suffix!r}, which names no format; expected one of {known}."
     )
@@ -158,32 +291,3 @@ def _as_path(path: str | os.PathLike[str]) -> Path:
         return Path(path)
     except TypeError as error:
         raise ConfigFileError(f"path is {path!r}; expected a file name.") from error
-
-
-def _write(path: Path, text: str, *, overwrite: bool) -> None:
-    """Write beside the file and move into place, so that a reader never sees half a text."""
-    try:
-        path = path.resolve()
-        if path.is_dir():
-            raise ConfigFileError(f"{path} is a folder; expected a file name.")
-        if path.exists() and not overwrite:
-            raise ConfigFileError(
-                f"{path} exists already and was kept; give overwrite=True to replace it, or "
-                "choose another name."
-            )
-        if not path.parent.is_dir():
-            raise ConfigFileError(f"{path} cannot be written: its folder does not exist.")
-        draft = path.with_name(f".{path.name}.{uuid4().hex}.part")
-        try:
-            draft.write_text(text, encoding="utf-8", newline="\n")
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-    except ConfigFileError:
-        raise
-    except (OSError, ValueError) as error:
-        raise ConfigFileError(f"{path} cannot be written ({_reason(error)}).") from error
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)

@@ -10,12 +10,15 @@ from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from codomyrmex_lab.errors import ConfigFileError, SettingError
+from codomyrmex_lab.export.target import Evidence
 from codomyrmex_lab.optimization.models import OptimizationConfig
+from codomyrmex_lab.tracing.provenance import json_ready
 
-__all__ = ["FORMAT_VERSION", "config_from_record", "record_from_config"]
+__all__ = ["FORMAT_VERSION", "config_from_record", "plain", "record_from_config"]
 
 FORMAT_VERSION = 1
 _VERSION_FIELD = "version"
+_EVIDENCE_FIELD = "evidence"
 
 # What a field of each Python type is called in a message, and which parsed types it accepts.
 _ACCEPTED: dict[type, tuple[str, tuple[type, ...]]] = {
@@ -26,13 +29,17 @@ _ACCEPTED: dict[type, tuple[str, tuple[type, ...]]] = {
 }
 
 
-def record_from_config(config: OptimizationConfig) -> dict[str, Any]:
+def record_from_config(
+    config: OptimizationConfig, evidence: Evidence | None = None
+) -> dict[str, Any]:
     """Return the config as plain values by field name, the format version first.
 
     Parameters
     ----------
     config : OptimizationConfig
         Settings to describe.
+    evidence : mapping or None
+        Where they come from; stands last, under ``evidence``.
 
     Returns
     -------
@@ -47,7 +54,9 @@ def record_from_config(config: OptimizationConfig) -> dict[str, Any]:
     if not isinstance(config, OptimizationConfig):
         raise ConfigFileError(f"config is {reprlib.repr(config)}; expected an OptimizationConfig.")
     record: dict[str, Any] = {_VERSION_FIELD: FORMAT_VERSION}
-    record.update((f.name, _plain(getattr(config, f.name))) for f in fields(config))
+    record.update((f.name, plain(getattr(config, f.name))) for f in fields(config))
+    if evidence is not None:
+        record[_EVIDENCE_FIELD] = json_ready(evidence)
     return record
 
 
@@ -81,7 +90,7 @@ def config_from_record(record: object, source: str) -> OptimizationConfig:
     known = [f.name for f in fields(OptimizationConfig)]
     values: dict[str, Any] = {}
     for name, value in record.items():
-        if name == _VERSION_FIELD:
+        if name in (_VERSION_FIELD, _EVIDENCE_FIELD):
             continue
         if name not in known:
             raise ConfigFileError(
@@ -134,8 +143,8 @@ def _typed(value: object, expected: Any, what: str) -> Any:
     return value
 
 
-def _plain(value: Any) -> Any:
-    """Return a value free of subclasses, which not every writer knows (a NumPy float is one)."""
+def plain(value: Any) -> Any:
+    """Return a setting free of subclasses, which not every writer knows (a NumPy float is one)."""
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, float):

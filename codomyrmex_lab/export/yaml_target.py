@@ -7,10 +7,10 @@ from typing import Any
 import yaml
 
 from codomyrmex_lab.export.record import config_from_record, record_from_config
-from codomyrmex_lab.export.target import ExportTarget, malformed
+from codomyrmex_lab.export.target import Evidence, ExportTarget, Rendered, malformed
 from codomyrmex_lab.optimization.models import OptimizationConfig
 
-__all__ = ["YAML"]
+__all__ = ["YAML", "read_yaml"]
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -39,18 +39,22 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
-def _render(config: OptimizationConfig) -> str:
-    return yaml.safe_dump(record_from_config(config), sort_keys=False)
-
-
-def _parse(text: str, source: str) -> OptimizationConfig:
+def read_yaml(text: str, source: str) -> object:
+    """Return what a YAML text holds, or raise ``ConfigFileError`` in one sentence."""
     try:
-        record = yaml.load(text, Loader=_StrictLoader)
+        return yaml.load(text, Loader=_StrictLoader)
     except RecursionError as error:
         raise malformed(source, "YAML", "it is nested too deeply") from error
     except (yaml.YAMLError, ValueError) as error:
         raise malformed(source, "YAML", _one_line(error)) from error
-    return config_from_record(record, source)
+
+
+def _render(config: OptimizationConfig, evidence: Evidence | None) -> Rendered:
+    return Rendered(yaml.safe_dump(record_from_config(config, evidence), sort_keys=False))
+
+
+def _parse(text: str, source: str) -> OptimizationConfig:
+    return config_from_record(read_yaml(text, source), source)
 
 
 def _one_line(error: Exception) -> str:
@@ -61,4 +65,4 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-YAML = ExportTarget("yaml", (".yaml", ".yml"), _render, _parse)
+YAML = ExportTarget("yaml", "tuned.yaml", (".yaml", ".yml"), _render, _parse, read_yaml)

@@ -6,8 +6,9 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from codomyrmex_lab.errors import DeadlineExceededError, NotRunningError, QueueFullError
+from codomyrmex_lab.errors import NotRunningError
 from codomyrmex_lab.optimization.clock import FOREVER_NS, Clock
+from codomyrmex_lab.optimization.failures import full_error, no_place_error
 from codomyrmex_lab.optimization.models import QueueFullAction
 
 __all__ = ["Admission"]
@@ -42,6 +43,11 @@ class Admission:
         """Whether places are counted."""
         return self._limit is not None
 
+    @property
+    def any_taken(self) -> bool:
+        """Whether some place is taken."""
+        return self._n_waiting > 0
+
     def resize(self, max_queue_size: int | None, action: QueueFullAction) -> None:
         """Bound the queue anew; those who have a place keep it."""
         with self._free:
@@ -75,10 +81,7 @@ class Admission:
                 if self._action is QueueFullAction.SHED_OLDEST:
                     return False
                 if self._action is QueueFullAction.REJECT:
-                    raise QueueFullError(
-                        f"{self._limit} requests wait already, as many as max_queue_size allows; "
-                        "submit fewer, or later, or choose another queue_full action."
-                    )
+                    raise full_error(self._limit)
                 self._wait(deadline_ns)
         raise NotRunningError("The engine was stopped while the request waited for a place.")
 
@@ -136,8 +139,5 @@ class Admission:
             return
         left_s = (deadline_ns - self._clock.now_ns()) / 1e9
         if left_s <= 0:
-            raise DeadlineExceededError(
-                "The queue was full until the deadline; give a longer timeout_ms, raise "
-                "max_queue_size, or send less."
-            )
+            raise no_place_error()
         self._free.wait(min(left_s, threading.TIMEOUT_MAX))

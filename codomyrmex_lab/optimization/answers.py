@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import CancelledError
 from typing import Any
 
@@ -11,12 +11,13 @@ from codomyrmex_lab.optimization.batch import Batch, BatchOwner
 from codomyrmex_lab.optimization.clock import Clock
 from codomyrmex_lab.optimization.failures import crash_error, late_error
 from codomyrmex_lab.optimization.flights import Flights
+from codomyrmex_lab.optimization.futures import announce
 from codomyrmex_lab.optimization.ledger import Ledger
 from codomyrmex_lab.optimization.models import NS_PER_MS, InferenceResult
 from codomyrmex_lab.optimization.observer import ObserverGroup
-from codomyrmex_lab.optimization.request import PendingRequest
+from codomyrmex_lab.optimization.request import PendingRequest, answer_all
 
-__all__ = ["Answers", "inference_result", "plain_output"]
+__all__ = ["Answers", "inference_result"]
 
 MakeResult = Callable[[PendingRequest, Any, Batch, bool], Any]
 
@@ -26,8 +27,9 @@ class Answers:
 
     Parameters
     ----------
-    make_result : callable
-        Makes what a caller gets of request, output, batch and whether the request joined another.
+    make_result : callable or None
+        Makes what a caller gets of request, output, batch and whether the request joined another;
+        the output itself if None.
     ledger : Ledger
         Counts.
     observers : ObserverGroup
@@ -40,7 +42,7 @@ class Answers:
 
     def __init__(
         self,
-        make_result: MakeResult,
+        make_result: MakeResult | None,
         ledger: Ledger,
         observers: ObserverGroup,
         clock: Clock,
@@ -60,7 +62,7 @@ class Answers:
     def still_wanted(self, request: PendingRequest) -> bool:
         """Tell whether others joined a request that its caller cancelled; if not, count it."""
         flights = self._flights
-        if flights is not None and request.key is not None:
+        if flights is not None and request.terms.key is not None:
             joined = not flights.abort_unless_joined(request)
             if joined:
                 return True
@@ -78,38 +80,64 @@ class Answers:
             raise
 
     def _land(self, batch: Batch) -> None:
-        if self._flights is not None:
-            for index, request in enumerate(batch.requests):
-                if request.key is not None:
-                    computed = batch.error is None and request.key[0] == batch.variant.name
-                    if computed:
-                        self._flights.land(request, batch.outputs[index])
-                    else:
-                        self._flights.abort(request)
+        if self._flights is None or batch.ordinary:
+            return
+        for index, request in enumerate(batch.requests):
+            key = request.terms.key
+            if key is not None:
+                if batch.error is None and key[0] == batch.variant.name:
+                    self._flights.land(request, batch.outputs[index])
+                else:
+                    self._flights.abort(request)
 
     def deliver(self, batch: Batch) -> None:
         """Count, show and hand out the outcome of a batch."""
         self._ledger.batch(batch)
         if self._observers:
             self._observers.on_batch(batch)
-        make_result, error, outputs = self._make_result, batch.error, batch.outputs
-        end_ns = batch.end_ns
-        for index, request in enumerate(batch.requests):
-            if request.joined:
-                self._deliver_joined(request, index, batch)
-                if request.cancelled():
-                    continue  # was computed for those who joined it
-            if error is not None:
-                request.set_exception(error)
-            elif end_ns > request.deadline_ns:
-                request.set_exception(late_error())
-            else:
-                request.set_result(make_result(request, outputs[index], batch, False))
-            request.input_data = None  # the caller may keep the future for long
+        if batch.error is None and batch.ordinary:
+            answer_all(batch.requests, self._results(batch.requests, batch))
+        else:
+            self._deliver_one_by_one(batch)
+
+    def _results(self, requests: list[PendingRequest], batch: Batch) -> Sequence[Any]:
+        make_result, outputs = self._make_result, batch.outputs
+        if make_result is None:
+            return outputs
+        return [
+            make_result(request, output, batch, False)
+            for request, output in zip(requests, outputs, strict=True)
+        ]
+
+    def _deliver_one_by_one(self, batch: Batch) -> None:
+        settled: list[PendingRequest] = []
+        try:
+            for index, request in enumerate(batch.requests):
+                for other in request.terms.joined:
+                    if other.set_running_or_notify_cancel():
+                        self._settle(other, index, batch, True)
+                        settled.append(other)
+                if not request.cancelled():  # else it was computed for those who joined it
+                    self._settle(request, index, batch, False)
+                    settled.append(request)
+                request.input_data = None  # the caller may keep the future for long
+        finally:
+            announce(settled)
+
+    def _settle(self, request: PendingRequest, index: int, batch: Batch, joined: bool) -> None:
+        if batch.error is not None:
+            request.settle_failed(batch.error)
+        elif batch.end_ns > request.terms.deadline_ns:
+            request.settle_failed(late_error())
+        else:
+            output = batch.outputs[index]
+            if self._make_result is not None:
+                output = self._make_result(request, output, batch, joined)
+            request.settle(output)
 
     def reject(self, request: PendingRequest, error: BaseException) -> None:
         """Fail a request that reached no model, and all that joined it."""
-        if self._flights is not None and request.key is not None:
+        if self._flights is not None and request.terms.key is not None:
             self._flights.abort(request)
         for one in request.everyone:
             self._unserved(one, error)
@@ -119,25 +147,13 @@ class Answers:
 
     def turn_away(self, request: PendingRequest, error: QueueFullError) -> None:
         """Fail those who joined a request that found the queue full; its caller is told by it."""
-        if self._flights is not None and request.key is not None:
+        if self._flights is not None and request.terms.key is not None:
             self._flights.abort(request)
         for one in request.everyone:
             self._ledger.turned_away()
             self._observers.on_unserved(one, self._clock.now_ns(), error)
             if one.set_running_or_notify_cancel():
                 one.set_exception(error)
-
-    def _deliver_joined(self, leader: PendingRequest, index: int, batch: Batch) -> None:
-        for request in leader.joined:
-            if not request.set_running_or_notify_cancel():
-                continue
-            if batch.error is not None:
-                request.set_exception(batch.error)
-            elif batch.end_ns > request.deadline_ns:
-                request.set_exception(late_error())
-            else:
-                result = self._make_result(request, batch.outputs[index], batch, True)
-                request.set_result(result)
 
     def _fail_unanswered(self, batch: Batch, error: BaseException) -> None:
         crash = crash_error(error)
@@ -149,11 +165,6 @@ class Answers:
         end_ns = self._clock.now_ns()
         self._ledger.unserved(request, end_ns, error)
         self._observers.on_unserved(request, end_ns, error)
-
-
-def plain_output(request: PendingRequest, output: Any, batch: Batch, joined: bool) -> Any:
-    """Return the output as it is."""
-    return output
 
 
 def inference_result(

@@ -72,9 +72,14 @@ class Batch:
     @property
     def everyone(self) -> list[PendingRequest]:
         """The requests and all that joined them."""
-        if not any(request.joined for request in self.requests):
+        if not any(request.terms.joined for request in self.requests):
             return self.requests
         return [request for leader in self.requests for request in leader.everyone]
+
+    @property
+    def ordinary(self) -> bool:
+        """Whether no request has a key, a deadline, or company."""
+        return all([request.terms.ordinary for request in self.requests])
 
     def run(self, clock: Clock) -> None:
         """Call the model and note times, outputs or the error, which is logged."""

@@ -14,20 +14,18 @@ from codomyrmex_lab.errors import (
     RequestTimeoutError,
     SettingError,
 )
-from codomyrmex_lab.optimization.answers import Answers, plain_output
-from codomyrmex_lab.optimization.clock import FOREVER_NS, Clock, SystemClock
+from codomyrmex_lab.optimization.answers import Answers
+from codomyrmex_lab.optimization.clock import Clock, SystemClock
 from codomyrmex_lab.optimization.dispatcher import Dispatcher
 from codomyrmex_lab.optimization.ledger import Ledger
 from codomyrmex_lab.optimization.lifetimes import register
 from codomyrmex_lab.optimization.models import (
-    NS_PER_MS,
     BatchingStrategy,
     OptimizationConfig,
     QuantizationType,
-    check_duration,
 )
 from codomyrmex_lab.optimization.observer import EngineObserver, ObserverGroup
-from codomyrmex_lab.optimization.request import PendingRequest
+from codomyrmex_lab.optimization.request import PendingRequest, asked_terms
 from codomyrmex_lab.optimization.variants import Variant, choose_variant
 
 __all__ = ["RequestBatcher"]
@@ -92,7 +90,7 @@ class RequestBatcher(Generic[T]):
         self._clock = clock or SystemClock()
         self._now_ns = self._clock.now_ns
         self._ledger = Ledger()
-        self._answers = Answers(plain_output, self._ledger, ObserverGroup(observer), self._clock)
+        self._answers = Answers(None, self._ledger, ObserverGroup(observer), self._clock)
         self._request_ids = count()
         self._n_reads = count()
         self._batch_ids = count()
@@ -209,15 +207,13 @@ class RequestBatcher(Generic[T]):
         QueueFullError
             The queue is full and ``queue_full`` says to reject.
         """
-        dispatcher = self._require_running()
+        dispatcher = self._dispatcher or self._require_running()
         now_ns = self._now_ns()
-        deadline_ns = FOREVER_NS
-        if timeout_ms is not None:
-            check_duration("timeout_ms", timeout_ms, above_zero=True)
-            deadline_ns = now_ns + int(timeout_ms * NS_PER_MS)
-        request = PendingRequest(
-            next(self._request_ids), input_data, priority, now_ns, now_ns, None, deadline_ns
-        )
+        if priority or timeout_ms is not None:
+            terms = asked_terms(priority, now_ns, timeout_ms)
+        else:
+            terms = dispatcher.ordinary_terms
+        request = PendingRequest(next(self._request_ids), input_data, now_ns, now_ns, terms)
         try:
             dispatcher.submit(request)
         except QueueFullError as error:

@@ -46,17 +46,17 @@ class BucketedLine:
 
     def add(self, request: PendingRequest) -> None:
         """Let a request wait in its bucket."""
-        line = self._lines.get(request.bucket)
+        line = self._lines.get(request.terms.bucket)
         if line is None:
-            line = self._lines[request.bucket] = WaitingLine(self._config)
+            line = self._lines[request.terms.bucket] = WaitingLine(self._config)
             if self._closed:
                 line.close()
         line.add(request)
 
     def discard(self, request: PendingRequest) -> None:
         """Let go of a request that was cancelled, if it still waits."""
-        if request.bucket in self._lines:
-            self._lines[request.bucket].discard(request)
+        if request.terms.bucket in self._lines:
+            self._lines[request.terms.bucket].discard(request)
 
     def flush(self) -> None:
         """Let what waits now leave without waiting for company."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Hashable
+from contextlib import suppress
 from typing import Any
 
 from codomyrmex_lab.optimization.clock import FOREVER_NS, Clock, SystemClock
@@ -65,7 +66,8 @@ class InferenceCache:
         self._clock = clock or SystemClock()
         self._values: dict[Hashable, Any] = {}
         self._order: OrderedDict[Hashable, _Entry] = OrderedDict()
-        self._recent: deque[Hashable] = deque()
+        self._recent: list[Hashable] = []
+        self._apply_beyond = _BUFFER
         self._lock = threading.Lock()
         self._n_bytes = 0
         self._n_evicted = 0
@@ -105,21 +107,18 @@ class InferenceCache:
             Returned where nothing is stored; a sentinel tells an absent key from a stored ``None``.
         """
         value = self._values.get(key, _ABSENT)
-        if value is _ABSENT or (self._ttl_ns < FOREVER_NS and self._drop_if_stale(key)):
+        if value is _ABSENT or (self._entries_age and self._drop_if_stale(key)):
             return default
         recent = self._recent
         recent.append(key)
-        if len(recent) > _BUFFER and self._lock.acquire(blocking=False):
-            try:
-                self._apply_recent()
-            finally:
-                self._lock.release()
+        if len(recent) > self._apply_beyond:
+            self._try_to_apply_recent()
         return value
 
     def put(self, key: Hashable, value: Any) -> None:
         """Store ``value`` as the most recent entry; evict the least recent ones if need be."""
         n_bytes = 0 if self._max_bytes is None else size_bytes(key) + size_bytes(value)
-        now_ns = 0 if self._ttl_ns >= FOREVER_NS else self._clock.now_ns()
+        now_ns = self._clock.now_ns() if self._entries_age else 0
         with self._lock:
             self._apply_recent()
             self._remove(key)
@@ -134,7 +133,7 @@ class InferenceCache:
         """Tell whether ``key`` is stored; does not count as an access."""
         if key not in self._values:
             return False
-        return self._ttl_ns >= FOREVER_NS or not self._drop_if_stale(key)
+        return not (self._entries_age and self._drop_if_stale(key))
 
     def clear(self) -> None:
         """Forget every entry."""
@@ -163,6 +162,7 @@ class InferenceCache:
             self._max_size = max_size
             self._max_bytes = max_bytes
             self._ttl_ns = FOREVER_NS if ttl_s is None else int(ttl_s * 1e9)
+            self._entries_age = ttl_s is not None
             self._apply_recent()
             self._recount()
             self._evict()
@@ -176,12 +176,27 @@ class InferenceCache:
             entry.since_ns = entry.since_ns or now_ns  # stored while entries did not age
             self._n_bytes += entry.n_bytes
 
+    def _try_to_apply_recent(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            # another thread is at it, and may have been put to sleep: do not ask with every hit
+            self._apply_beyond = len(self._recent) + _BUFFER
+            return
+        try:
+            self._apply_recent()
+        finally:
+            self._lock.release()
+
     def _apply_recent(self) -> None:
-        recent, order = self._recent, self._order
-        for _ in range(len(recent)):
-            key = recent.popleft()
-            if key in order:
-                order.move_to_end(key)
+        n_recent = len(self._recent)
+        keys = iter(self._recent[:n_recent])
+        del self._recent[:n_recent]  # what other threads append meanwhile stays
+        self._apply_beyond = _BUFFER
+        move_to_end = self._order.move_to_end
+        applied = False
+        while not applied:
+            with suppress(KeyError):  # of an entry that is gone; go on with the next
+                deque(map(move_to_end, keys), maxlen=0)  # a loop without a line of Python
+                applied = True
 
     def _evict(self) -> None:
         while len(self._order) > self._max_size or (

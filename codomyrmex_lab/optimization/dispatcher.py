@@ -42,7 +42,7 @@ from codomyrmex_lab.optimization.failures import (
 )
 from codomyrmex_lab.optimization.models import OptimizationConfig
 from codomyrmex_lab.optimization.policy import Decision
-from codomyrmex_lab.optimization.request import PendingRequest
+from codomyrmex_lab.optimization.request import PendingRequest, Terms, begin_all
 from codomyrmex_lab.optimization.variants import Variant
 from codomyrmex_lab.optimization.waiting import WaitingLine
 from codomyrmex_lab.optimization.watchdog import Watchdog
@@ -97,6 +97,8 @@ class Dispatcher:
         self._turned_away: list[tuple[PendingRequest, BaseException]] = []
         self._running: dict[int, Batch] = {}
         self._closed = False
+        self._guard()
+        self.ordinary_terms = Terms(self, ordinary=True)
         self._abandoned = False
         self._why_closed = "The engine is stopped; call start() before submitting."
         self._crew = Crew(self._work)
@@ -118,19 +120,12 @@ class Dispatcher:
         DeadlineExceededError
             The request's deadline came before a place.
         """
-        if self._closed:
-            raise NotRunningError(self._why_closed)
-        request.owner = self
-        if self._bucket_fn is not None:
-            request.bucket = self._bucket_fn(request.input_data)
-        if self._admission.bounded:
-            request.placed = self._admission.enter(request.deadline_ns)
-            if not request.placed:
-                self._send(partial(self._shed_for, request))
-                self.accept(request)
-                self._tidy()
-                return
-        self.accept(request)
+        if self._guarded and not self._pass_guards(request):
+            self._send(partial(self._shed_for, request))
+            self.accept(request)
+            self._tidy()
+        else:
+            self.accept(request)
 
     def enter_or_call(self, request: PendingRequest, callback: Callable[[], object]) -> bool:
         """Take a place for a request without blocking; call back when a new try is worth it.
@@ -140,21 +135,25 @@ class Dispatcher:
         bool
             Whether the request has a place, or needs none, and is to be given to :meth:`accept`.
         """
-        if self._closed:
-            raise NotRunningError(self._why_closed)
-        request.owner = self
+        self._refuse_if_closed()
         if self._bucket_fn is not None:
-            request.bucket = self._bucket_fn(request.input_data)
+            request.own_terms().bucket = self._bucket_fn(request.input_data)
         if self._admission.bounded:
-            request.placed = self._admission.enter_or_call(callback)
-            return request.placed
+            placed = self._admission.enter_or_call(callback)
+            request.own_terms().placed = placed
+            return placed
         return True
 
     def accept(self, request: PendingRequest) -> None:
         """Put a request that has its place into the inbox."""
-        self._inbox.append(request)
-        wanted = self._arrivals_wanted
-        if len(self._inbox) >= wanted or (request.deadline_ns < FOREVER_NS and _asleep(wanted)):
+        terms = request.terms
+        if not terms.ordinary:
+            terms.owner = self
+        inbox = self._inbox
+        inbox.append(request)
+        if len(inbox) >= self._arrivals_wanted or (
+            terms.deadline_ns < FOREVER_NS and self._arrivals_wanted != _NOBODY_SLEEPS
+        ):
             self._bell.put(None)
         if self._abandoned:
             # stop() may have looked for left-overs before this request was in the inbox
@@ -179,6 +178,7 @@ class Dispatcher:
     def reconfigure(self, variant: Variant, config: OptimizationConfig) -> None:
         """Follow other settings from here on; requests that wait stay where they are."""
         self._admission.resize(config.max_queue_size, config.queue_full)
+        self._guard()
         self._watchdog.watch(config.processor_timeout_ms)
         self._send(partial(self._follow, variant, config))
         self._tidy()
@@ -195,6 +195,7 @@ class Dispatcher:
             "engine here."
         )
         self._closed = True
+        self._guard()
 
     def stop(self, drain_timeout_s: float | None) -> None:
         """Accept nothing more, answer what was accepted, and end the workers.
@@ -206,6 +207,7 @@ class Dispatcher:
             for as long as it takes.
         """
         self._closed = True
+        self._guard()
         self._admission.close()
         self._send(_close)
         due_ns = None if drain_timeout_s is None else self._clock.now_ns() + drain_timeout_s * 1e9
@@ -222,6 +224,25 @@ class Dispatcher:
                 batch.fail(drain_error(), self._clock)
                 self._owner.answer(batch)
 
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise NotRunningError(self._why_closed)
+
+    def _pass_guards(self, request: PendingRequest) -> bool:
+        """Note the bucket and take a place; False where another request must make room."""
+        self._refuse_if_closed()
+        if self._bucket_fn is not None:
+            request.own_terms().bucket = self._bucket_fn(request.input_data)
+        if not self._admission.bounded:
+            return True
+        placed = self._admission.enter(request.terms.deadline_ns)
+        request.own_terms().placed = placed
+        return placed
+
+    def _guard(self) -> None:
+        """Note whether a request has more to pass than to be put into the inbox."""
+        self._guarded = self._closed or self._admission.bounded or self._bucket_fn is not None
+
     def _send(self, message: _Message) -> None:
         self._inbox.append(message)
         self._bell.put(None)
@@ -229,19 +250,17 @@ class Dispatcher:
     # -- called while holding _collecting -----------------------------------------------------
 
     def _empty_inbox(self) -> None:
-        inbox, take_in = self._inbox, self._take_in
+        inbox, line = self._inbox, self._line
         while inbox:
-            take_in(inbox.popleft())
-
-    def _take_in(self, message: _Message) -> None:
-        if isinstance(message, PendingRequest):
-            try:
-                self._line.add(message)
-            except BaseException as error:
-                self._turned_away.append((message, crash_error(error)))
-                raise
-        else:
-            message(self._line)
+            message = inbox.popleft()
+            if isinstance(message, PendingRequest):
+                try:
+                    line.add(message)
+                except BaseException as error:
+                    self._turned_away.append((message, crash_error(error)))
+                    raise
+            else:
+                message(line)
 
     def _turn_away_all(self) -> None:
         self._empty_inbox()
@@ -250,13 +269,15 @@ class Dispatcher:
     def _shed_for(self, newcomer: PendingRequest, line: _Line) -> None:
         oldest = line.take_oldest()
         if oldest is not None:
-            newcomer.placed, oldest.placed = oldest.placed, False
+            newcomer.terms.placed, oldest.terms.placed = oldest.terms.placed, False
             self._turned_away.append((oldest, shed_error()))
 
     def _discard(self, request: PendingRequest, line: _Line) -> None:
-        if request.waiting and not self._wanted(request):
+        terms = request.terms
+        waits = request.cancel_unnoticed and not terms.left
+        if waits and not self._wanted(request):
             line.discard(request)
-            self._admission.leave(request.placed)
+            self._admission.leave(terms.placed)
 
     def _follow(self, variant: Variant, config: OptimizationConfig, line: _Line) -> None:
         self._variant = variant
@@ -277,13 +298,7 @@ class Dispatcher:
                 return None
             decision = line.decide(now_ns)
             if decision.size and decision.reason is not None:
-                taken = line.take(decision.size)
-                self._admission.leave(sum(request.placed for request in taken))
-                requests = [
-                    request
-                    for request in taken
-                    if request.set_running_or_notify_cancel() or self._owner.still_wanted(request)
-                ]
+                requests = self._begin(line.take(decision.size))
                 if requests:
                     batch = Batch(
                         next(self._batch_ids), requests, decision.reason, worker, self._variant
@@ -295,6 +310,16 @@ class Dispatcher:
             else:
                 self._sleep(decision)
         return None
+
+    def _begin(self, taken: list[PendingRequest]) -> list[PendingRequest]:
+        """Free the places of some requests, and return those that are still wanted."""
+        if self._admission.any_taken:
+            self._admission.leave(sum(request.terms.placed for request in taken))
+        cancelled = begin_all(taken)
+        if not cancelled:
+            return taken
+        unwanted = {request for request in cancelled if not self._owner.still_wanted(request)}
+        return [request for request in taken if request not in unwanted]
 
     def _sleep(self, decision: Decision) -> None:
         """Sleep until a batch may leave, or there is a message; wake without cause at times."""
@@ -335,7 +360,7 @@ class Dispatcher:
             self._send(
                 partial(
                     _learn,
-                    batch.requests[0].bucket,
+                    batch.requests[0].terms.bucket,
                     len(batch.requests),
                     batch.end_ns - batch.start_ns,
                     batch.end_ns - min(request.arrival_ns for request in batch.requests),
@@ -366,16 +391,12 @@ class Dispatcher:
                 request, error = self._turned_away.pop()
             except IndexError:  # another thread was quicker
                 return
-            self._admission.leave(request.placed)
+            self._admission.leave(request.terms.placed)
             if self._wanted(request):
                 self._owner.reject(request, error)
 
     def _wanted(self, request: PendingRequest) -> bool:
         return request.set_running_or_notify_cancel() or self._owner.still_wanted(request)
-
-
-def _asleep(wanted: int) -> bool:
-    return wanted != _NOBODY_SLEEPS
 
 
 def _flush(line: _Line) -> None:

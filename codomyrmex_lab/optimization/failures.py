@@ -13,9 +13,11 @@ __all__ = [
     "crash_error",
     "deadline_error",
     "drain_error",
+    "full_error",
     "hang_error",
     "late_error",
     "no_answer_error",
+    "no_place_error",
     "shed_error",
 ]
 
@@ -33,6 +35,22 @@ def deadline_error() -> DeadlineExceededError:
     return DeadlineExceededError(
         "The deadline passed before the request's batch began; it was not computed. Give a longer "
         "timeout_ms, or settings under which requests wait less."
+    )
+
+
+def full_error(max_queue_size: int | None) -> QueueFullError:
+    """Say that the queue was full."""
+    return QueueFullError(
+        f"{max_queue_size} requests wait already, as many as max_queue_size allows; submit fewer, "
+        "or later, or choose another queue_full action."
+    )
+
+
+def no_place_error() -> DeadlineExceededError:
+    """Say that the queue was full until the deadline."""
+    return DeadlineExceededError(
+        "The queue was full until the deadline; give a longer timeout_ms, raise max_queue_size, or "
+        "send less."
     )
 
 

@@ -52,22 +52,22 @@ class Flights:
             The stored value where it has come in the meantime, else ``ABSENT``.
         """
         with self._lock:
-            leader = self._leaders.get(request.key)
+            leader = self._leaders.get(request.terms.key)
             if leader is not None:
                 leader.join(request)
                 return False, ABSENT
-            value = self._cache.get(request.key, ABSENT)
+            value = self._cache.get(request.terms.key, ABSENT)
             if value is ABSENT:
-                request.cache_epoch = self._epoch
-                self._leaders[request.key] = request
+                request.terms.cache_epoch = self._epoch
+                self._leaders[request.terms.key] = request
             return value is ABSENT, value
 
     def land(self, request: PendingRequest, output: Any) -> None:
         """End a leader's flight with its output, which is stored; from here on none joins it."""
         stored = _storable(output)
         with self._lock:
-            if request.cache_epoch == self._epoch and stored is not ABSENT:
-                self._cache.put(request.key, stored)
+            if request.terms.cache_epoch == self._epoch and stored is not ABSENT:
+                self._cache.put(request.terms.key, stored)
             self._forget(request)
 
     def abort(self, request: PendingRequest) -> None:
@@ -84,7 +84,7 @@ class Flights:
             Whether the flight has ended.
         """
         with self._lock:
-            if any(not other.cancelled() for other in request.joined):
+            if any(not other.cancelled() for other in request.terms.joined):
                 return False
             self._forget(request)
             return True
@@ -109,8 +109,8 @@ class Flights:
             self._cache.clear()
 
     def _forget(self, request: PendingRequest) -> None:
-        if self._leaders.get(request.key) is request:
-            del self._leaders[request.key]
+        if self._leaders.get(request.terms.key) is request:
+            del self._leaders[request.terms.key]
 
 
 def _storable(output: Any) -> Any:

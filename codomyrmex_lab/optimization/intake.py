@@ -6,15 +6,16 @@ import asyncio
 from collections.abc import Callable, Hashable
 from functools import partial
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
-from codomyrmex_lab.errors import QueueFullError, SettingError, UnkeyableInputError
+from codomyrmex_lab.errors import QueueFullError, UnkeyableInputError
 from codomyrmex_lab.optimization.answers import Answers, inference_result
 from codomyrmex_lab.optimization.batch import DIRECT_WORKER, Batch
 from codomyrmex_lab.optimization.cache import InferenceCache
-from codomyrmex_lab.optimization.clock import FOREVER_NS, Clock
+from codomyrmex_lab.optimization.clock import Clock
 from codomyrmex_lab.optimization.dispatcher import Dispatcher
 from codomyrmex_lab.optimization.flights import ABSENT, Flights
+from codomyrmex_lab.optimization.futures import Audience
 from codomyrmex_lab.optimization.keys import exact_key
 from codomyrmex_lab.optimization.ledger import Ledger
 from codomyrmex_lab.optimization.models import (
@@ -23,15 +24,12 @@ from codomyrmex_lab.optimization.models import (
     InferenceResult,
     OptimizationConfig,
     QueueFullAction,
-    check_duration,
 )
 from codomyrmex_lab.optimization.observer import ObserverGroup
-from codomyrmex_lab.optimization.request import PendingRequest
+from codomyrmex_lab.optimization.request import ORDINARY, PendingRequest, asked_terms
 from codomyrmex_lab.optimization.variants import Variant
 
 __all__ = ["Intake"]
-
-R = TypeVar("R", bound=PendingRequest)
 
 
 class Intake:
@@ -114,30 +112,27 @@ class Intake:
 
     def request(
         self,
-        kind: type[R],
         input_data: Any,
         priority: int,
         arrival_ns: int,
         now_ns: int,
         key: Hashable | None,
         timeout_ms: float | None,
-    ) -> R:
+        dispatcher: Dispatcher | None,
+        audience: Audience | None = None,
+    ) -> PendingRequest:
         """Return a new request, whose deadline counts from its arrival."""
-        if priority:
-            _check_priority(priority)
-        return kind(
-            next(self._request_ids),
-            input_data,
-            priority,
-            arrival_ns,
-            now_ns,
-            key,
-            FOREVER_NS if timeout_ms is None else _deadline(arrival_ns, timeout_ms),
+        if key is not None or priority or timeout_ms is not None:
+            terms = asked_terms(priority, arrival_ns, timeout_ms, key)
+        else:
+            terms = ORDINARY if dispatcher is None else dispatcher.ordinary_terms
+        return PendingRequest(
+            next(self._request_ids), input_data, arrival_ns, now_ns, terms, audience
         )
 
     def enter(self, request: PendingRequest, dispatcher: Dispatcher | None) -> PendingRequest:
         """Take a request in whose key was not in the cache; without dispatcher, compute it."""
-        if self._settled_without_batch(request):
+        if request.terms.key is not None and self._settled_without_batch(request):
             return request
         if dispatcher is None:
             self.answers.answer(self.run_directly([request]))
@@ -149,28 +144,30 @@ class Intake:
             raise
         return request
 
+    def blocks(self) -> bool:
+        """Tell whether :meth:`enter` may wait, for a place in a full queue."""
+        config = self._config
+        return config.max_queue_size is not None and config.queue_full is QueueFullAction.BLOCK
+
     async def enter_from_loop(self, request: PendingRequest, dispatcher: Dispatcher) -> None:
-        """Take a request in without ever blocking the event loop."""
-        if self._settled_without_batch(request):
+        """Take a request in, waiting for a place without blocking the event loop."""
+        if request.terms.key is not None and self._settled_without_batch(request):
             return
         try:
-            if self._config.queue_full is QueueFullAction.BLOCK:
-                await _wait_for_place(request, dispatcher)
-                dispatcher.accept(request)
-            else:
-                dispatcher.submit(request)
+            await _wait_for_place(request, dispatcher)
+            dispatcher.accept(request)
         except BaseException as error:
             self._not_accepted(request, error)
             raise
 
     def compute_at_once(self, requests: list[PendingRequest], epoch: int) -> None:
         """Compute some requests in one direct call, beside all flights, and answer them."""
-        self.ledger.miss(sum(request.key is not None for request in requests))
+        self.ledger.miss(sum(request.terms.key is not None for request in requests))
         batch = self.run_directly(requests)
         if batch.error is None:
             for request, output in zip(batch.requests, batch.outputs, strict=True):
-                if request.key is not None and request.key[0] == batch.variant.name:
-                    self.flights.store(request.key, output, epoch)
+                if request.terms.key is not None and request.terms.key[0] == batch.variant.name:
+                    self.flights.store(request.terms.key, output, epoch)
         self.answers.deliver(batch)
 
     def run_directly(self, requests: list[PendingRequest]) -> Batch:
@@ -195,11 +192,9 @@ class Intake:
 
     def _settled_without_batch(self, request: PendingRequest) -> bool:
         """Look up again, join, or lead; only a leader needs a batch."""
-        if request.key is None:
-            return False
         leads, value = self.flights.lead_or_join(request)
         if value is not ABSENT:
-            result = self._hit(value, request.priority, request.key, request.arrival_ns)
+            result = self._hit(value, request.terms.priority, request.terms.key, request.arrival_ns)
             request.set_result(result)
             return True
         self.ledger.miss()
@@ -211,16 +206,6 @@ class Intake:
             self.answers.turn_away(request, error)
         elif request.set_running_or_notify_cancel() or self.answers.still_wanted(request):
             self.answers.reject(request, error)
-
-
-def _deadline(arrival_ns: int, timeout_ms: float) -> int:
-    check_duration("timeout_ms", timeout_ms, above_zero=True)
-    return min(arrival_ns + int(timeout_ms * NS_PER_MS), FOREVER_NS)
-
-
-def _check_priority(priority: object) -> None:
-    if type(priority) is not int or not -(2**31) <= priority < 2**31:
-        raise SettingError(f"priority is {priority!r}; expected a whole number of 32 bits.")
 
 
 async def _wait_for_place(request: PendingRequest, dispatcher: Dispatcher) -> None:

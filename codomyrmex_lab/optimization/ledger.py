@@ -36,17 +36,22 @@ class Ledger:
 
     def batch(self, batch: Batch) -> None:
         """Count a batch and all whom it answers."""
-        stats, everyone = self._stats, batch.everyone
-        late = [r for r in everyone if batch.end_ns > r.deadline_ns]
+        stats = self._stats
+        everyone, n_late = batch.requests, 0
+        if not batch.ordinary:
+            everyone = batch.everyone
+            n_late = sum(batch.end_ns > request.terms.deadline_ns for request in everyone)
+        n_everyone = len(everyone)
+        latency_sum_ns = batch.end_ns * n_everyone - sum([r.arrival_ns for r in everyone])
         with self._lock:
             stats.total_batches += 1
             self._n_batched += len(batch.requests)
             stats.close_reasons[batch.reason] = stats.close_reasons.get(batch.reason, 0) + 1
-            stats.total_requests += len(everyone)
-            stats.joined_requests += len(everyone) - len(batch.requests)
-            stats.failed_requests += len(late) if batch.error is None else len(everyone)
-            stats.expired_requests += len(late) if batch.error is None else 0
-            self._latency_sum_ns += sum(batch.end_ns - r.arrival_ns for r in everyone)
+            stats.total_requests += n_everyone
+            stats.joined_requests += n_everyone - len(batch.requests)
+            stats.failed_requests += n_late if batch.error is None else n_everyone
+            stats.expired_requests += n_late if batch.error is None else 0
+            self._latency_sum_ns += latency_sum_ns
 
     def unserved(self, request: PendingRequest, end_ns: int, error: BaseException) -> None:
         """Count a request that failed without reaching the model."""

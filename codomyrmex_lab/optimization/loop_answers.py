@@ -5,39 +5,78 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from codomyrmex_lab.optimization.futures import AnswerFuture, Audience
 from codomyrmex_lab.optimization.request import PendingRequest
 
-__all__ = ["LoopRequest", "Mailboxes"]
+__all__ = ["LoopAudience", "Mailboxes"]
 
 
 class _Mailbox:
-    """Answers on their way to one event loop."""
+    """Answered requests on their way to one event loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._letters: deque[tuple[asyncio.Future[Any], Any, BaseException | None]] = deque()
+        self.loop = loop
+        self._letters: deque[tuple[asyncio.Future[Any], AnswerFuture[Any]]] = deque()
         self._awaited = False
 
-    def post(self, future: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
-        self._letters.append((future, result, error))
+    def post(self, future: asyncio.Future[Any], request: AnswerFuture[Any]) -> None:
+        self._letters.append((future, request))
+
+    def ring(self) -> None:
+        """Let the loop deliver what was posted, with one wake-up for all of it."""
         if not self._awaited:
             self._awaited = True
             with suppress(RuntimeError):  # the loop is closed, and with it all who waited on it
-                self._loop.call_soon_threadsafe(self._deliver)
+                self.loop.call_soon_threadsafe(self._deliver)
 
     def _deliver(self) -> None:
         self._awaited = False  # before looking, so that no letter is left behind
-        while self._letters:
-            future, result, error = self._letters.popleft()
+        letters = self._letters
+        while letters:
+            future, request = letters.popleft()
             if future.done():
                 continue
+            error = request.error
             if error is None:
-                future.set_result(result)
+                future.set_result(request.result())
             else:
                 future.set_exception(error)
+
+
+class LoopAudience(Audience):
+    """A caller on an event loop, beside whoever else waits."""
+
+    __slots__ = ("_mailbox", "future")
+
+    def __init__(self, mailbox: _Mailbox) -> None:
+        super().__init__()
+        self._mailbox = mailbox
+        self.future = mailbox.loop.create_future()
+
+    def tell(self, future: AnswerFuture[Any]) -> Callable[[], object]:
+        """Post the answer; the loop is to be woken once all are posted."""
+        super().tell(future)
+        self._mailbox.post(self.future, future)
+        return self._mailbox.ring
+
+    def abandon(self, request: PendingRequest) -> bool:
+        """Take note that nobody waits any more.
+
+        Returns
+        -------
+        bool
+            Whether the request goes without an answer; False where the loop has it already.
+        """
+        if self.future.done() and not self.future.cancelled():
+            self.future.exception()  # seen, so that the loop does not report it as lost
+            return False
+        self.future.cancel()
+        request.cancel()
+        return True
 
 
 class Mailboxes:
@@ -48,45 +87,10 @@ class Mailboxes:
             weakref.WeakKeyDictionary()
         )
 
-    def address(self, request: LoopRequest) -> asyncio.Future[Any]:
-        """Return a new future of the running event loop, which the request will resolve."""
+    def audience(self) -> LoopAudience:
+        """Return a new future of the running event loop as the audience of a request."""
         loop = asyncio.get_running_loop()
         mailbox = self._of_loop.get(loop)
         if mailbox is None:
             mailbox = self._of_loop[loop] = _Mailbox(loop)
-        request.mailbox = mailbox
-        request.loop_future = loop.create_future()
-        return request.loop_future
-
-
-class LoopRequest(PendingRequest):
-    """A request whose answer goes to a future of an event loop as well."""
-
-    __slots__ = ("loop_future", "mailbox")
-    loop_future: asyncio.Future[Any]
-    mailbox: _Mailbox
-
-    def set_result(self, result: Any) -> None:
-        """Answer the request."""
-        super().set_result(result)
-        self.mailbox.post(self.loop_future, result, None)
-
-    def set_exception(self, exception: BaseException | None) -> None:
-        """Fail the request."""
-        super().set_exception(exception)
-        self.mailbox.post(self.loop_future, None, exception)
-
-    def abandon(self) -> bool:
-        """Take note that nobody waits any more.
-
-        Returns
-        -------
-        bool
-            Whether the request goes without an answer; False where the loop has it already.
-        """
-        if self.loop_future.done() and not self.loop_future.cancelled():
-            self.loop_future.exception()  # seen, so that the loop does not report it as lost
-            return False
-        self.loop_future.cancel()
-        self.cancel()
-        return True
+        return LoopAudience(mailbox)

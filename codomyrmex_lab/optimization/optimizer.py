@@ -17,11 +17,15 @@ from codomyrmex_lab.optimization.failures import no_answer_error
 from codomyrmex_lab.optimization.futures import AnswerFuture
 from codomyrmex_lab.optimization.intake import Intake
 from codomyrmex_lab.optimization.lifetimes import register
-from codomyrmex_lab.optimization.loop_answers import LoopRequest, Mailboxes
+from codomyrmex_lab.optimization.loop_answers import Mailboxes
 from codomyrmex_lab.optimization.models import InferenceResult, InferenceStats, OptimizationConfig
 from codomyrmex_lab.optimization.observer import EngineObserver, ObserverGroup
 from codomyrmex_lab.optimization.request import PendingRequest
-from codomyrmex_lab.optimization.variants import Model, choose_variant
+from codomyrmex_lab.optimization.variants import (
+    Model,
+    choose_variant,
+    warn_if_cache_keeps_batch_mates,
+)
 
 __all__ = ["InferenceOptimizer", "Model"]
 
@@ -74,6 +78,7 @@ class InferenceOptimizer:
         self._model = model_fn
         self._config = config or OptimizationConfig()
         self._variant = choose_variant(model_fn, self._config.quantization)
+        warn_if_cache_keeps_batch_mates(self._variant, self._config)
         self._observers = ObserverGroup(observer)
         self._bucket_fn = bucket_fn
         self._intake = Intake(
@@ -89,6 +94,11 @@ class InferenceOptimizer:
     def config(self) -> OptimizationConfig:
         """Settings in force."""
         return self._config
+
+    @property
+    def model(self) -> Model:
+        """What it runs, as it was given."""
+        return self._model
 
     @property
     def is_running(self) -> bool:
@@ -145,6 +155,8 @@ class InferenceOptimizer:
             variant = self._variant
             if config.quantization is not self._config.quantization:
                 variant = choose_variant(self._model, config.quantization)
+            if variant is not self._variant or not self._config.enable_caching:
+                warn_if_cache_keeps_batch_mates(variant, config)
             self._intake.follow(config, variant)
             old, self._variant, self._config = self._variant, variant, config
             if self._dispatcher is not None:
@@ -207,19 +219,18 @@ class InferenceOptimizer:
         hit = intake.look_up(key, priority, now_ns)
         if hit is not None:
             return hit
-        request = intake.request(
-            PendingRequest, input_data, priority, now_ns, now_ns, key, timeout_ms
-        )
-        future = intake.enter(request, self._dispatcher)
+        dispatcher = self._dispatcher
+        request = intake.request(input_data, priority, now_ns, now_ns, key, timeout_ms, dispatcher)
+        intake.enter(request, dispatcher)
         try:
-            result: InferenceResult[Any] = future.result(
+            result: InferenceResult[Any] = request.result(
                 None if timeout_ms is None else timeout_ms / 1e3
             )
             return result
         except BaseException as error:
-            if future.done():
+            if request.done():
                 raise
-            future.cancel()  # who gives up, or is interrupted, holds no place in a batch
+            request.cancel()  # who gives up, or is interrupted, holds no place in a batch
             if not isinstance(error, TimeoutError):
                 raise
             raise no_answer_error(timeout_ms) from None
@@ -270,7 +281,7 @@ class InferenceOptimizer:
             future.set_result(hit)
             return future
         request = intake.request(
-            PendingRequest, input_data, priority, arrival_ns, now_ns, key, timeout_ms
+            input_data, priority, arrival_ns, now_ns, key, timeout_ms, dispatcher
         )
         return intake.enter(request, dispatcher)
 
@@ -312,15 +323,19 @@ class InferenceOptimizer:
         if dispatcher is None:
             door = partial(self.infer, use_cache=use_cache, timeout_ms=timeout_ms)
             return await asyncio.get_running_loop().run_in_executor(None, door, input_data)
-        request = intake.request(LoopRequest, input_data, priority, now_ns, now_ns, key, timeout_ms)
-        answer = self._mailboxes.address(request)
+        audience = self._mailboxes.audience()
+        request = intake.request(
+            input_data, priority, now_ns, now_ns, key, timeout_ms, dispatcher, audience
+        )
         try:
+            if timeout_ms is None and not intake.blocks():
+                intake.enter(request, dispatcher)
+                return await audience.future  # type: ignore[no-any-return]
             async with asyncio.timeout(None if timeout_ms is None else timeout_ms / 1e3):
                 await intake.enter_from_loop(request, dispatcher)
-                result: InferenceResult[Any] = await answer
-                return result
+                return await audience.future  # type: ignore[no-any-return]
         except BaseException as error:
-            if request.abandon() and isinstance(error, TimeoutError):
+            if audience.abandon(request) and isinstance(error, TimeoutError):
                 raise no_answer_error(timeout_ms) from None
             raise
 
@@ -371,7 +386,7 @@ class InferenceOptimizer:
                 results[index] = hit
             else:
                 missing[index] = intake.request(
-                    PendingRequest, input_data, priority, now_ns, now_ns, key, timeout_ms
+                    input_data, priority, now_ns, now_ns, key, timeout_ms, None
                 )
         if missing:
             intake.compute_at_once(list(missing.values()), epoch)

@@ -251,7 +251,7 @@ class _ServiceTimeFit:
 
     def line(self) -> tuple[float, float]:
         """Return a and b in ns, neither negative; b is 0 while only one size was seen."""
-        spread = self._weight * self._size_size - self._size**2
+        spread = self._weight * self._size_size - self._size * self._size
         mean_size, mean_time = self._size / self._weight, self._time / self._weight
         if spread <= 1e-9 * self._weight * self._size_size:
             return mean_time, 0.0

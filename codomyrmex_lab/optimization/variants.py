@@ -5,14 +5,20 @@ from __future__ import annotations
 import asyncio
 import inspect
 import threading
+import warnings
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from codomyrmex_lab.errors import SettingError
-from codomyrmex_lab.optimization.models import BatchFunction, QuantizationType, SupportsVariants
+from codomyrmex_lab.errors import BatchDependenceWarning, SettingError
+from codomyrmex_lab.optimization.models import (
+    BatchFunction,
+    OptimizationConfig,
+    QuantizationType,
+    SupportsVariants,
+)
 
-__all__ = ["Model", "Variant", "choose_variant"]
+__all__ = ["Model", "Variant", "choose_variant", "warn_if_cache_keeps_batch_mates"]
 
 Model = BatchFunction | Mapping[QuantizationType, BatchFunction] | SupportsVariants
 """What an engine runs: a batch function, one per variant, or an object that has variants."""
@@ -54,6 +60,21 @@ def choose_variant(model: Model, quantization: QuantizationType) -> Variant:
         on_loop = _OnEventLoop(function)
         return Variant(quantization.value, on_loop, on_loop.close)
     return Variant(quantization.value, function)
+
+
+def warn_if_cache_keeps_batch_mates(variant: Variant, config: OptimizationConfig) -> None:
+    """Warn where the cache is to keep outputs that depend on what else was in their batch.
+
+    A batch function says so of itself by an attribute ``depends_on_batch``.
+    """
+    if config.enable_caching and getattr(variant.function, "depends_on_batch", False):
+        warnings.warn(
+            f"Outputs of the {config.quantization.name} variant depend on what else is in their "
+            "batch, and the cache keeps the first one of each input: switch enable_caching off, or "
+            "use a variant that does not, such as FP16, or INT8 with calibration data.",
+            BatchDependenceWarning,
+            stacklevel=3,
+        )
 
 
 def _function(model: Model, quantization: QuantizationType) -> BatchFunction:

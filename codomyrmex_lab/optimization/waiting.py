@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import heapq
 from collections import deque
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable
+from itertools import chain
 
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS, CloseReason, OptimizationConfig
@@ -32,10 +33,9 @@ class WaitingLine:
 
     def __init__(self, config: OptimizationConfig) -> None:
         self.follow(config)
-        self._lanes: dict[int, deque[PendingRequest]] = {}
+        self._lanes: dict[int, deque[PendingRequest]] = {0: deque()}
         self._deadlines: list[tuple[int, int, PendingRequest]] = []
         self._length = 0
-        self._n_added = 0
         self._flush_before = 0
         self._closed = False
 
@@ -49,28 +49,28 @@ class WaitingLine:
 
     def add(self, request: PendingRequest) -> None:
         """Let a request wait."""
-        sequence = request.sequence = self._n_added
-        self._n_added = sequence + 1
-        lane = self._lanes.get(request.priority)
-        if lane is None:
-            lane = self._lanes[request.priority] = deque()
-        lane.append(request)
-        request.waiting = True
+        terms = request.terms
+        if terms.ordinary:
+            self._lanes[0].append(request)
+        else:
+            self._lanes.setdefault(terms.priority, deque()).append(request)
+            if terms.expires_ns < FOREVER_NS:
+                self._push_deadline(request)
         self._length += 1
-        if request.expires_ns < FOREVER_NS:
-            self._push_deadline(request)
         if self._policy.learns:
             self._policy.learn_arrival(request.enqueue_ns)
 
     def discard(self, request: PendingRequest) -> None:
-        """Let go of a request that was cancelled, if it still waits."""
-        if request.waiting:
-            request.waiting = False
+        """Let go of a request that waits; more than once does no harm."""
+        terms = request.own_terms()
+        if not terms.left:
+            terms.left = True
             self._length -= 1
 
     def flush(self) -> None:
         """Let what waits now leave without waiting for company."""
-        self._flush_before = self._n_added
+        waiting = chain.from_iterable(self._lanes.values())
+        self._flush_before = max((request.id for request in waiting), default=-1) + 1
 
     def close(self) -> None:
         """Let everything leave without waiting, now and from now on."""
@@ -97,14 +97,15 @@ class WaitingLine:
         n_waiting = self._length
         if not n_waiting:
             return Decision(0, None, FOREVER_NS)
-        oldest = min(self._heads(), key=_sequence)
+        heads = self._heads()
+        oldest = heads[0] if len(heads) == 1 else min(heads, key=_id)
         decision = self._policy.decide(n_waiting, oldest.enqueue_ns, now_ns)
         if decision.size:
             return decision
         size = min(n_waiting, self._policy.size_limit())
         if self._closed:
             return Decision(size, CloseReason.STOP, now_ns)
-        if oldest.sequence < self._flush_before:
+        if oldest.id < self._flush_before:
             return Decision(size, CloseReason.FLUSH, now_ns)
         deadline_ns = self._next_deadline_ns()
         if deadline_ns < decision.due_ns:
@@ -115,27 +116,31 @@ class WaitingLine:
         """Remove and return the first ``size`` requests."""
         taken: list[PendingRequest] = []
         while len(taken) < size and self._length > len(taken):
-            heads = list(self._heads())
+            heads = self._heads()
             first = heads[0] if len(heads) == 1 else min(heads, key=self._turn)
-            lane = self._lanes[first.priority]
+            lane = self._lanes[first.terms.priority]
             # with one lane everything in it is next; with several each head competes anew
-            n_more = size - len(taken) if len(heads) == 1 else 1
-            while lane and n_more:
-                request = lane.popleft()
-                if request.waiting:
-                    request.waiting = False
+            n_more = min(size - len(taken), len(lane)) if len(heads) == 1 else 1
+            for request in [lane.popleft() for _ in range(n_more)]:
+                terms = request.terms
+                if terms.ordinary:
                     taken.append(request)
-                    n_more -= 1
+                elif not terms.left:
+                    terms.left = True
+                    taken.append(request)
         self._length -= len(taken)
         return taken
 
     def take_all(self) -> list[PendingRequest]:
         """Remove and return all requests."""
-        return self.take(self._length)
+        taken = self.take(self._length)
+        for request in taken:
+            request.own_terms().left = True
+        return taken
 
     def oldest(self) -> PendingRequest | None:
         """Return the request that has waited longest, if any waits."""
-        return min(self._heads(), key=_sequence, default=None)
+        return min(self._heads(), key=_id, default=None)
 
     def take_oldest(self) -> PendingRequest | None:
         """Remove and return the request that has waited longest, if any waits."""
@@ -149,38 +154,42 @@ class WaitingLine:
         expired = []
         while self._next_deadline_ns() <= now_ns:
             request = heapq.heappop(self._deadlines)[2]
-            if request.expires_ns > now_ns:  # somebody with more time has joined it
-                if request.expires_ns < FOREVER_NS:
+            expires_ns = request.terms.expires_ns
+            if expires_ns > now_ns:  # somebody with more time has joined it
+                if expires_ns < FOREVER_NS:
                     self._push_deadline(request)
                 continue
             self.discard(request)
             expired.append(request)
         return expired
 
-    def _heads(self) -> Iterator[PendingRequest]:
+    def _heads(self) -> list[PendingRequest]:
+        heads = []
         for priority, lane in list(self._lanes.items()):
-            while lane and not lane[0].waiting:
+            while lane and lane[0].terms.left:
                 lane.popleft()
             if lane:
-                yield lane[0]
-            else:
+                heads.append(lane[0])
+            elif priority:
                 del self._lanes[priority]
+        return heads
 
     def _turn(self, request: PendingRequest) -> tuple[int, int, int]:
-        turn_ns = request.enqueue_ns - request.priority * self._ageing_ns
-        return (turn_ns, -request.priority, request.sequence)
+        priority = request.terms.priority
+        return (request.enqueue_ns - priority * self._ageing_ns, -priority, request.id)
 
     def _push_deadline(self, request: PendingRequest) -> None:
-        heapq.heappush(self._deadlines, (request.expires_ns, request.sequence, request))
+        heapq.heappush(self._deadlines, (request.terms.expires_ns, request.id, request))
         if len(self._deadlines) > 2 * self._length + 64:
-            self._deadlines = [entry for entry in self._deadlines if entry[2].waiting]
+            self._deadlines = [entry for entry in self._deadlines if not entry[2].terms.left]
             heapq.heapify(self._deadlines)
 
     def _next_deadline_ns(self) -> int:
-        while self._deadlines and not self._deadlines[0][2].waiting:
-            heapq.heappop(self._deadlines)
-        return self._deadlines[0][0] if self._deadlines else FOREVER_NS
+        deadlines = self._deadlines
+        while deadlines and deadlines[0][2].terms.left:
+            heapq.heappop(deadlines)
+        return deadlines[0][0] if deadlines else FOREVER_NS
 
 
-def _sequence(request: PendingRequest) -> int:
-    return request.sequence
+def _id(request: PendingRequest) -> int:
+    return request.id

@@ -13,7 +13,7 @@ from types import ModuleType
 from tests.benchmarks.machine import Machine
 from tests.benchmarks.report import AreaReport, Row, markdown_table, write_report
 
-AREAS = ("engine", "tracing")
+AREAS = ("engine", "tracing", "simulation", "quantization", "fidelity", "tuning", "screens")
 
 
 def main() -> int:

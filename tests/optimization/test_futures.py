@@ -15,7 +15,7 @@ from concurrent.futures import TimeoutError as FutureTimeoutError
 import pytest
 
 from codomyrmex_lab.optimization.futures import AnswerFuture
-from codomyrmex_lab.optimization.request import PendingRequest
+from codomyrmex_lab.optimization.request import ORDINARY, PendingRequest
 
 PATIENCE_S = 20.0
 
@@ -29,7 +29,7 @@ def resolve_soon(future, value):
 def test_it_is_a_future_that_starts_without_lock_or_lists():
     future = AnswerFuture()
     assert isinstance(future, Future)
-    assert future._made_condition is None
+    assert future._audience is None
     assert not future.done()
     assert not future.cancelled()
     assert not future.running()
@@ -38,9 +38,9 @@ def test_it_is_a_future_that_starts_without_lock_or_lists():
 
 def test_no_future_of_the_engine_ever_has_an_instance_dict_that_is_used():
     """CPython 3.11 crashes when one thread makes an object's dict while another writes to it."""
-    request = PendingRequest(0, "input", 0, 1, 1)
-    request.join(PendingRequest(1, "input", 0, 1, 1))
-    request.bucket, request.placed, request.owner = "short", True, None
+    request = PendingRequest(0, "input", 1, 1, ORDINARY)
+    request.join(PendingRequest(1, "input", 1, 1, ORDINARY))
+    request.own_terms().placed = True
     request.add_done_callback(lambda future: None)
     thread = resolve_soon(request, 7)
     assert request.result(PATIENCE_S) == 7

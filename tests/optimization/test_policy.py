@@ -11,7 +11,7 @@ from codomyrmex_lab.optimization import BatchingStrategy, CloseReason, Optimizat
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS
 from codomyrmex_lab.optimization.policy import AdaptivePolicy
-from codomyrmex_lab.optimization.request import PendingRequest
+from codomyrmex_lab.optimization.request import PendingRequest, Terms
 from codomyrmex_lab.optimization.waiting import WaitingLine
 
 FIXED, DYNAMIC, ADAPTIVE = BatchingStrategy
@@ -19,7 +19,7 @@ FIXED, DYNAMIC, ADAPTIVE = BatchingStrategy
 
 def request(id, at_ms, priority=0):
     at_ns = round(at_ms * NS_PER_MS)
-    return PendingRequest(id, None, priority, at_ns, at_ns)
+    return PendingRequest(id, None, at_ns, at_ns, Terms(priority=priority))
 
 
 def run(config, arrivals, service_ms=lambda size: 1.0 + 0.1 * size, close=True):

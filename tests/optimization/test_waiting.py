@@ -7,16 +7,15 @@ from codomyrmex_lab.optimization import BatchingStrategy, OptimizationConfig
 from codomyrmex_lab.optimization.buckets import BucketedLine
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS
-from codomyrmex_lab.optimization.request import PendingRequest
+from codomyrmex_lab.optimization.request import PendingRequest, Terms
 from codomyrmex_lab.optimization.waiting import WaitingLine
 
 
 def request(id, at_ms=0, priority=0, deadline_ms=None, bucket=None):
     at_ns = round(at_ms * NS_PER_MS)
     deadline_ns = FOREVER_NS if deadline_ms is None else round(deadline_ms * NS_PER_MS)
-    made = PendingRequest(id, None, priority, at_ns, at_ns, None, deadline_ns)
-    made.bucket = bucket
-    return made
+    terms = Terms(priority=priority, deadline_ns=deadline_ns, bucket=bucket)
+    return PendingRequest(id, None, at_ns, at_ns, terms)
 
 
 def ids(requests):

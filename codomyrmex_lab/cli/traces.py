@@ -1,29 +1,22 @@
-"""The command ``codomyrmex-lab``: traces summed up, compared and converted in a terminal."""
+"""``codomyrmex-lab trace``: traces summed up, compared and converted."""
 
 from __future__ import annotations
 
 import argparse
-import math
 import operator
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
 import pandas as pd
 
-from codomyrmex_lab.errors import LabError, SettingError
+from codomyrmex_lab.cli.command import NOT_SO, OK, Commands, add_command, table
+from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.tracing import Trace, breakdown, compare, write_csv, write_perfetto
 
-__all__ = ["main"]
+__all__ = ["add_commands"]
 
-_OK, _DIFFERS, _TROUBLE = 0, 1, 2
-_EXIT_CODES = """exit codes:
-  0  done; every requirement holds; the traces do not differ
-  1  a requirement does not hold; the traces differ by more than noise
-  2  the command or a file cannot be used, and standard error says why
-"""
 _WRITERS: Mapping[str, Callable[[Trace, Path], Path]] = {
     "perfetto": write_perfetto,
     "csv": write_csv,
@@ -33,43 +26,12 @@ _HOLDS = {"<=": operator.le, "<": operator.lt, ">=": operator.ge, ">": operator.
 _REQUIREMENT = re.compile(r"\s*(\w+)\s*(<=|>=|<|>)\s*([0-9.eE+-]+)\s*")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    arguments : sequence of str or None
-        What follows the command's name; that of this process if None.
-
-    Returns
-    -------
-    int
-        The exit code.
-    """
-    chosen = _parser().parse_args(arguments)
-    try:
-        return int(chosen.run(chosen))
-    except LabError as error:
-        print(f"codomyrmex-lab: {error}", file=sys.stderr)
-        return _TROUBLE
-    except BrokenPipeError:  # the reader of our output has seen enough
-        sys.stderr.close()
-        return _OK
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="codomyrmex-lab",
-        description="Look at recorded traces of an inference engine.",
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    trace = parser.add_subparsers(required=True, metavar="AREA").add_parser(
-        "trace", help="sum up, compare or convert traces"
-    )
+def add_commands(areas: Commands[argparse.ArgumentParser]) -> None:
+    """Add ``trace`` with its commands."""
+    trace = areas.add_parser("trace", help="sum up, compare or convert traces")
     commands = trace.add_subparsers(required=True, metavar="COMMAND")
 
-    summary = _command(commands, "summary", _summary, "print the figures of a trace")
+    summary = add_command(commands, "summary", _summary, "print the figures of a trace")
     summary.add_argument("file", metavar="FILE", help="a trace file, or a recorder's folder")
     summary.add_argument(
         "--require",
@@ -79,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
         help="fail unless this holds, for example 'p99_ms <= 50'; may be given again",
     )
 
-    comparison = _command(
+    comparison = add_command(
         commands, "compare", _compare, "tell whether the latencies of two traces differ"
     )
     comparison.add_argument("before", metavar="BEFORE", help="the trace to compare with")
@@ -91,44 +53,26 @@ def _parser() -> argparse.ArgumentParser:
         help="probability with which each interval holds the truth (default: %(default)s)",
     )
 
-    export = _command(commands, "export", _export, "write a trace in another form")
+    export = add_command(commands, "export", _export, "write a trace in another form")
     export.add_argument("file", metavar="FILE", help="a trace file, or a recorder's folder")
     export.add_argument("output", metavar="OUTPUT", help="the file to write")
     export.add_argument(
         "--to", choices=sorted(_WRITERS), default="perfetto", help="default: %(default)s"
     )
-    return parser
-
-
-def _command(
-    commands: argparse._SubParsersAction[argparse.ArgumentParser],
-    name: str,
-    run: Callable[[argparse.Namespace], int],
-    text: str,
-) -> argparse.ArgumentParser:
-    command = commands.add_parser(
-        name,
-        help=text,
-        description=f"{text[0].upper()}{text[1:]}.",
-        epilog=_EXIT_CODES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    command.set_defaults(run=run)
-    return command
 
 
 def _summary(chosen: argparse.Namespace) -> int:
     trace = Trace.open(chosen.file)
     figures = trace.summary().frame()
     requirements = [_requirement(text, list(figures.index)) for text in chosen.require]
-    print(_table(figures), _table(breakdown(trace)), sep="\n\n")
+    print(table(figures), table(breakdown(trace)), sep="\n\n")
     values, failed = figures["value"].to_dict(), False
     for figure, sign, bound in requirements:
         value = values[figure]
         holds = bool(_HOLDS[sign](value, bound))
         failed |= not holds
         print(f"\n{'holds' if holds else 'FAILS'}: {figure} {sign} {bound:g} (it is {value:.4g})")
-    return _DIFFERS if failed else _OK
+    return NOT_SO if failed else OK
 
 
 def _requirement(text: str, figures: list[str]) -> tuple[str, str, float]:
@@ -155,33 +99,15 @@ def _compare(chosen: argparse.Namespace) -> int:
     rows = [asdict(difference) for difference in comparison.differences]
     for row in rows:
         row["distinguishable"] = "yes" if row["distinguishable"] else "no"
-    print(_table(pd.DataFrame(rows).set_index("figure")))
+    print(table(pd.DataFrame(rows).set_index("figure")))
     print(f"\n{comparison.n_before:,} requests before, {comparison.n_after:,} after.")
     if comparison.differs:
         print(f"The traces differ by more than noise, at {chosen.confidence:.0%} per figure.")
-        return _DIFFERS
+        return NOT_SO
     print("No difference is distinguishable from noise.")
-    return _OK
+    return OK
 
 
 def _export(chosen: argparse.Namespace) -> int:
     print(_WRITERS[chosen.to](Trace.open(chosen.file), Path(chosen.output)))
-    return _OK
-
-
-def _table(frame: pd.DataFrame) -> str:
-    text: str = frame.map(_cell).reset_index().to_string(index=False)
-    return text
-
-
-def _cell(value: object) -> str:
-    if isinstance(value, str):
-        return value
-    number = float(value)  # type: ignore[arg-type]
-    if math.isnan(number):
-        return "-"
-    return f"{number:,.0f}" if number.is_integer() and abs(number) >= 1000 else f"{number:,.4g}"
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())
+    return OK

@@ -1,0 +1,172 @@
+"""The commands that search, measure and hand over, as real processes."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from codomyrmex_lab.export import TARGETS, export, load_config, load_evidence
+from codomyrmex_lab.optimization.models import OptimizationConfig
+from tests.tuning.cases import affine_profile
+
+WORKLOAD = ("--poisson", "400,200")
+SPACE = (
+    *("--space", "max_batch_size=1,4,8", "--space", "batch_timeout_ms=0,2.5"),
+    *("--space", "num_workers=1,2", "--space", "enable_caching=true,false"),
+)
+MODEL = """
+import time
+
+def predict(inputs):
+    time.sleep((1 + 0.2 * len(inputs)) / 1e3)
+    return inputs
+"""
+
+
+def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "codomyrmex_lab.cli", *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    affine_profile().save(tmp_path / "profile.parquet")
+    (tmp_path / "served.py").write_text(MODEL, encoding="utf-8")
+    return tmp_path
+
+
+def test_tune_writes_a_config_with_its_evidence(folder: Path) -> None:
+    done = run(
+        *("tune", *WORKLOAD, "--profile", "profile.parquet", *SPACE, "--quiet"),
+        *("--objective", "cost", "--constraint", "p99_ms <= 20", "--output", "tuned.toml"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "settings hold p99_ms <= 20; among them the best worker_s_per_1k is" in done.stdout
+    assert load_config(folder / "tuned.toml").num_workers == 1
+    evidence = load_evidence(folder / "tuned.toml")
+    assert evidence is not None
+    assert evidence["workload"]["n_requests"] == 200
+    assert evidence["predicted"]["p99_ms"] <= 20
+
+
+def test_constraints_that_cannot_be_held_end_with_1(folder: Path) -> None:
+    done = run(
+        *("tune", *WORKLOAD, "--profile", "profile.parquet", *SPACE, "--quiet"),
+        *("--constraint", "p99_ms <= 0.1", "--output", "tuned.json"),
+        cwd=folder,
+    )
+    assert done.returncode == 1
+    assert "No settings hold p99_ms <= 0.1" in done.stderr
+    assert not (folder / "tuned.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("--space", "speed=1"), "--space is 'speed=1'"),
+        (("--space", "max_batch_size=many"), "--space max_batch_size has 'many'"),
+        (("--constraint", "quality >= 0.99"), "asks for quality, of which nothing is known"),
+        (("--constraint", "p99 < 1"), "constraint 'p99 < 1' is none"),
+        (("--workload", "traffic.csv"), "Give either --workload FILE or --poisson"),
+        (("--quality", "nowhere.json"), "--quality nowhere.json cannot be used"),
+        (("--payloads", "nowhere.npy"), "--payloads nowhere.npy cannot be read"),
+    ],
+)
+def test_what_cannot_be_used_ends_with_2_and_one_sentence(
+    arguments: tuple[str, ...], part: str, folder: Path
+) -> None:
+    done = run(
+        *("tune", *WORKLOAD, "--profile", "profile.parquet", "--quiet", *arguments), cwd=folder
+    )
+    assert done.returncode == 2, done.stderr
+    assert part in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_verify_takes_the_trials_of_tune_and_measures(folder: Path) -> None:
+    search = (
+        *WORKLOAD,
+        *("--profile", "profile.parquet", *SPACE, "--objective", "p99"),
+        *("--constraint", "p99_ms <= 5000", "--store", "trials.sqlite", "--quiet"),
+    )
+    assert run("tune", *search, cwd=folder).returncode == 0
+    done = run(
+        *("verify", "served:predict", *search, "--finalists", "2", "--rounds", "3"),
+        *("--output", "tuned.json"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "holds p99_ms <= 5000 and reaches p99_ms" in done.stdout
+    evidence = load_evidence(folder / "tuned.json")
+    assert evidence is not None
+    assert evidence["verified"]["n_rounds"] == 3
+
+
+def test_what_misses_in_reality_ends_with_1_and_writes_nothing(folder: Path) -> None:
+    (folder / "served.py").write_text(MODEL.replace("1e3", "1e1"), encoding="utf-8")
+    done = run(
+        *("verify", "served:predict", "--poisson", "100,40", "--profile", "profile.parquet"),
+        *(*SPACE, "--constraint", "p99_ms <= 20", "--finalists", "1", "--rounds", "3"),
+        *("--output", "tuned.json", "--quiet"),
+        cwd=folder,
+    )
+    assert done.returncode == 1, done.stderr
+    assert "is known to hold p99_ms <= 20 on the real engine" in done.stdout
+    assert not (folder / "tuned.json").exists()
+
+
+def test_profile_measures_a_function(folder: Path) -> None:
+    done = run(
+        *("profile", "served:predict", "measured.parquet", *WORKLOAD, "--quiet"),
+        *("--batch-sizes", "1,4", "--workers", "1,2", "--quantizations", "fp32", "--budget", "2"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "batches up to 4, 2 calls at once" in done.stdout
+    tuned = run(
+        *("tune", *WORKLOAD, "--profile", "measured.parquet", "--quiet"),
+        *("--space", "max_batch_size=1,4", "--space", "num_workers=1,2"),
+        cwd=folder,
+    )
+    assert tuned.returncode == 0, tuned.stderr
+
+
+def test_a_model_that_cannot_be_imported_is_one_sentence(folder: Path) -> None:
+    for name in ("nowhere:predict", "served:nothing"):
+        done = run("profile", name, "out.parquet", *WORKLOAD, cwd=folder)
+        assert done.returncode == 2
+        assert "cannot be imported" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("target", [name for name in TARGETS if name != "json"])
+def test_export_writes_every_target(target: str, folder: Path) -> None:
+    config = OptimizationConfig(max_batch_size=8, enable_caching=False)
+    evidence = {"workload": {"sha256": "0123"}, "latency_slo_ms": 20.0}
+    export(config, path=folder / "tuned.json", evidence=evidence)
+    name = TARGETS[target].file_name
+    done = run("export", "tuned.json", "--target", target, "--output", name, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert load_config(folder / name, target).max_batch_size == 8
+    assert "0123" in (folder / name).read_text(encoding="utf-8")
+    again = run("export", "tuned.json", "--target", target, "--output", name, cwd=folder)
+    assert again.returncode == 2
+    assert "exists already and was kept" in again.stderr
+
+
+def test_export_says_what_is_left_out_and_can_be_strict(folder: Path) -> None:
+    export(OptimizationConfig(), path=folder / "tuned.yaml")
+    done = run("export", "tuned.yaml", "--target", "litserve", cwd=folder)
+    assert done.returncode == 0
+    assert "not expressed: enable_caching=True" in done.stderr
+    assert "import litserve as ls" in done.stdout
+    strict = run("export", "tuned.yaml", "--target", "litserve", "--strict", cwd=folder)
+    assert (strict.returncode, strict.stdout) == (1, "")
