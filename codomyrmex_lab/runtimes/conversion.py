@@ -23,7 +23,7 @@ from codomyrmex_lab.runtimes.conversion_progress import ConversionProgress, Prog
 __all__ = ["Conversion", "ConversionSettings"]
 
 _WORKER = Path(__file__).with_name("conversion_worker.py")
-_RECIPE = 3  # raise it when the worker converts differently: files converted before are not reused
+_RECIPE = 4  # raise it when the worker converts differently: files converted before are not reused
 _logger = get_logger(__name__)
 
 

@@ -90,9 +90,11 @@ def to_int8(
             nodes_to_exclude=_products_without_weights(model),
             extra_options={"OpTypesToExcludeOutputQuantization": _PRODUCTS},
         )
-    _require_weights(
-        onnx.load(target), TensorProto.INT8, "no operator of it has weights to store as int8"
-    )
+    converted = onnx.load(target)
+    _require_weights(converted, TensorProto.INT8, "no operator of it has weights to store as int8")
+    if calibration is not None:
+        _round_for_products_alone(converted)
+        onnx.save(converted, target)
 
 
 def _with_fused_biases(source: str) -> onnx.ModelProto:
@@ -126,6 +128,25 @@ def _products_without_weights(model: onnx.ModelProto) -> list[str]:
             node.name = node.name or f"product_{index}"
             names.append(node.name)
     return names
+
+
+def _round_for_products_alone(model: onnx.ModelProto) -> None:
+    """Let every other reader of a rounded activation read it as it was, sums past a layer too.
+
+    Rows of a look-up table are stored as int8 and have no other form.
+    """
+    made_by = {output: node for node in model.graph.node for output in node.output}
+    unrounded = {}
+    for node in model.graph.node:
+        rounding = made_by.get(node.input[0]) if node.op_type == "DequantizeLinear" else None
+        if rounding is not None and rounding.op_type == "QuantizeLinear":
+            maker = made_by.get(rounding.input[0])
+            if maker is None or maker.op_type != "Gather":
+                unrounded[node.output[0]] = rounding.input[0]
+    for node in model.graph.node:
+        if node.op_type not in _PRODUCTS:
+            for index, name in enumerate(node.input):
+                node.input[index] = unrounded.get(name, name)
 
 
 def to_int4(source: str, target: str, *, block_size: int) -> None:

@@ -185,3 +185,22 @@ def test_products_of_activations_stay_as_they_are(tmp_path: Path) -> None:
     made_by = {output: node.op_type for node in nodes for output in node.output}
     inputs = [{made_by[name] for name in n.input} for n in nodes if n.op_type == "MatMul"]
     assert inputs == [{"DequantizeLinear"}, {"MatMul", "Transpose"}]
+
+
+def test_activations_are_rounded_for_products_alone(tmp_path: Path) -> None:
+    path = save_graph(
+        tmp_path / "layer.onnx",
+        [
+            helper.make_node("Relu", ["x"], ["states"]),
+            helper.make_node("MatMul", ["states", "w"], ["change"]),
+            helper.make_node("Add", ["states", "change"], ["y"]),
+        ],
+        {"x": ("batch", "length", 3)},
+        {"y": ("batch", "length", 3)},
+        {"w": np.zeros((3, 3), np.float32)},
+    )
+    calibration = [np.full((1, 3), 100, np.float32)]
+    row = np.array([[0.1, 0.2, 0.3]], np.float32)  # all of it less than a step of the scale
+    with OnnxModel(path, cache_dir=tmp_path, calibration=calibration) as model:
+        (output,) = model.variant(INT8)([row])
+    np.testing.assert_array_equal(output, row)
