@@ -30,6 +30,16 @@
     if (light !== undefined) send(root, "theme", light === "false" ? "dark" : "light");
   };
 
+  // Held weakly: a cell out of view is detached and comes back, a closed one is gone for good.
+  const followTheme = (held) => {
+    const theme = new MutationObserver(() => {
+      const root = held.deref();
+      if (root) tellTheme(root);
+      else theme.disconnect();
+    });
+    theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  };
+
   const follow = (root) => {
     if (root.dataset.codomyrmex) return;
     root.dataset.codomyrmex = "followed";
@@ -40,11 +50,7 @@
       tellTheme(root);
     });
     filled.observe(root, { childList: true, subtree: true });
-    const theme = new MutationObserver(() => {
-      if (root.isConnected) tellTheme(root);
-      else theme.disconnect();
-    });
-    theme.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+    followTheme(new WeakRef(root));
     let from = null;
     const place = (event) => {
       const box = event.target.getBoundingClientRect();

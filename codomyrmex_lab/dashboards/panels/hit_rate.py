@@ -77,16 +77,15 @@ class HitRatePanel:
         replayed : (float, float) or None
             Simulated and measured, of the requests that were replayed on the real engine.
         """
-        if size is None:
-            replayed = None
-        else:
+        heights: tuple[float | None, ...] = (None, None, None)
+        if size is not None:
             self._cell.limit(self._cell.main, x=decades(1.0, max(1.2 * size, self._curve_end), 1.0))
-        marks = {
-            self.chosen: hit_rate if size is not None else None,
-            self.replayed: replayed[0] if replayed is not None else None,
-            self.measured: replayed[1] if replayed is not None else None,
-        }
-        for mark, height in marks.items():
-            mark.set_data([], []) if height is None else mark.set_data([size], [height])
-        names = ((self.chosen, "now"), (self.replayed, "replayed"), (self.measured, "measured"))
-        self._legend.show([(mark, name) for mark, name in names if marks[mark] is not None])
+            heights = (hit_rate, *(replayed or (None, None)))
+        names = ("now", "replayed", "measured")
+        marks = list(zip((self.chosen, self.replayed, self.measured), heights, names, strict=True))
+        for mark, height, _ in marks:
+            if size is None or height is None:
+                mark.set_data([], [])
+            else:
+                mark.set_data([size], [height])
+        self._legend.show([(mark, name) for mark, height, name in marks if height is not None])
