@@ -57,7 +57,9 @@ _FIGURES = (
     Figure("error_rate", "share of the requests that failed", True),
     Figure("cache_hit_rate", "share of the look-ups that found their result in the cache", False),
     Figure("worker_s_per_1k", "worker-seconds per 1,000 requests, busy or not", True),
-    Figure("quality", "quality of the outputs, as the quality data measures it", False, of_model=True),
+    Figure(
+        "quality", "quality of the outputs, as the quality data measures it", False, of_model=True
+    ),
     Figure("size_mb", "MB of model file", True, of_model=True),
     Figure("memory_mb", "MB of memory for model and cache", True, of_model=True),
 )

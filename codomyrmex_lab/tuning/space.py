@@ -17,8 +17,9 @@ from codomyrmex_lab.optimization.models import (
 from codomyrmex_lab.simulation import ServiceProfile
 from codomyrmex_lab.workloads import Workload
 
-__all__ = ["SearchSpace", "idle_settings", "simplicity"]
+__all__ = ["SearchSpace", "simplicity"]
 
+_SETTINGS = tuple(field.name for field in fields(OptimizationConfig))
 _TIMEOUTS_MS = (0.0, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0)
 _SIMPLEST_STRATEGY = {
     BatchingStrategy.DYNAMIC: 0,
@@ -96,20 +97,26 @@ class SearchSpace:
 
     def config(self, choice: Mapping[str, Any]) -> OptimizationConfig:
         """Return the config of a choice, with what has no effect as in ``base``."""
-        config = self.base.replace(**choice)
-        changes = {name: getattr(self.base, name) for name in idle_settings(config)}
-        if config.max_batch_size == 1:
-            changes["batch_timeout_ms"] = 0.0  # nothing waits for a batch of one to fill
-        return config.replace(**changes)
+        return OptimizationConfig(**self._settings(choice))
 
     def __iter__(self) -> Iterator[OptimizationConfig]:
         """Yield every config once."""
         seen = set()
         for combination in itertools.product(*self.values.values()):
-            config = self.config(dict(zip(self.values, combination, strict=True)))
-            if config not in seen:
-                seen.add(config)
-                yield config
+            settings = self._settings(dict(zip(self.values, combination, strict=True)))
+            key = tuple(settings.values())
+            if key not in seen:
+                seen.add(key)
+                yield OptimizationConfig(**settings)
+
+    def _settings(self, choice: Mapping[str, Any]) -> dict[str, Any]:
+        """Return all settings of a choice; what has no effect is as in ``base``."""
+        base = {name: getattr(self.base, name) for name in _SETTINGS}
+        settings = {**base, **choice}
+        settings |= {name: base[name] for name in _idle(settings)}
+        if settings["max_batch_size"] == 1:
+            settings["batch_timeout_ms"] = 0.0  # nothing waits for a batch of one to fill
+        return settings
 
     def neighbours(self, config: OptimizationConfig) -> list[OptimizationConfig]:
         """Return the configs that differ by one step of one setting."""
@@ -124,16 +131,16 @@ class SearchSpace:
         return [one for one in dict.fromkeys(found) if one != config]
 
 
-def idle_settings(config: OptimizationConfig) -> set[str]:
+def _idle(settings: Mapping[str, Any]) -> set[str]:
     """Return the settings that have no effect because of others."""
     idle = set()
-    if not config.enable_caching:
+    if not settings["enable_caching"]:
         idle |= {"cache_max_size", "cache_ttl_s", "cache_max_bytes"}
-    if config.batching_strategy is not BatchingStrategy.ADAPTIVE:
+    if settings["batching_strategy"] is not BatchingStrategy.ADAPTIVE:
         idle.add("latency_target_ms")
-    if config.batching_strategy is BatchingStrategy.FIXED or config.max_batch_size == 1:
+    if settings["batching_strategy"] is BatchingStrategy.FIXED or settings["max_batch_size"] == 1:
         idle.add("batch_timeout_ms")
-    if config.max_queue_size is None:
+    if settings["max_queue_size"] is None:
         idle.add("queue_full")
     return idle
 
@@ -152,5 +159,5 @@ def simplicity(config: OptimizationConfig) -> tuple[Any, ...]:
         config.max_batch_size,
         config.cache_max_size if config.enable_caching else 0,
         config.batch_timeout_ms,
-        tuple(str(getattr(config, field.name)) for field in fields(config)),
+        tuple(str(getattr(config, name)) for name in _SETTINGS),
     )
