@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from codomyrmex_lab.errors import LateDriverWarning, SettingError
@@ -24,7 +25,9 @@ from codomyrmex_lab.workloads.ranges import check_number
 
 __all__ = ["at_load", "fidelity"]
 
-_SATURATED_S = 1.0
+_SATURATED_S = 0.5
+_OVERLOADED_S = 1.0
+_OVERLOAD = 1.25
 
 
 def fidelity(
@@ -32,7 +35,7 @@ def fidelity(
     workload: Workload | Mapping[str, Workload],
     configs: Mapping[str, OptimizationConfig],
     *,
-    profile: ServiceProfile | None = None,
+    profile: ServiceProfile | Callable[[], ServiceProfile] | None = None,
     load: float | None = None,
     n_replays: int = 2,
     progress: bool | ProgressFunction = True,
@@ -51,8 +54,10 @@ def fidelity(
         What to replay; or of each config by its name.
     configs : mapping of str to OptimizationConfig
         By the names that they have in the report.
-    profile : ServiceProfile or None
-        Of the model on this machine; measured first if None.
+    profile : ServiceProfile, callable or None
+        Of the model on this machine; measured first if None. A function is called before the
+        replays of each round, and the median of the predictions counts: it is to measure the
+        profile of a machine whose speed drifts.
     load : float or None
         Speed the workload up, or slow it down, for each config, to this share of what the engine
         serves at most under it, which is measured first, above 0; at its own rate if None.
@@ -83,36 +88,45 @@ def fidelity(
     if profile is None:
         any_workload = next(iter(workloads.values()))
         profile = measure_profile(model, any_workload, progress=progress)
-    else:
-        profile.warn_if_foreign(model)
     cases = {
         name: workloads[name] if load is None else at_load(model, workloads[name], one, load)
         for name, one in configs.items()
     }
-    rows = [
-        _row(name, "predicted", simulate_summary(cases[name], profile, config, seed=seed))
-        for name, config in configs.items()
-    ]
+    rows, n_done = [], 0
     with Progress(progress, n_replays * len(configs), "Fidelity", unit="replay") as shown:
-        for _ in range(n_replays):
+        for replay_number in range(n_replays):
+            if replay_number == 0 or callable(profile):
+                now = profile() if callable(profile) else profile
+                now.warn_if_foreign(model)
+                for name, config in configs.items():
+                    predicted = simulate_summary(cases[name], now, config, seed=seed)
+                    rows.append(_row(name, "predicted", predicted))
             for name, config in configs.items():
                 rows.append(_row(name, "measured", _replayed(model, cases[name], config)))
-                shown.update(len(rows) - len(configs), now=True)
+                n_done += 1
+                shown.update(n_done, now=True)
     return FidelityReport(pd.DataFrame(rows), provenance()["host"])
 
 
 def at_load(model: Model, workload: Workload, config: OptimizationConfig, load: float) -> Workload:
-    """Return a workload at a share of what the engine serves at most, measured for a second.
+    """Return a workload at a share of what the engine serves of it at most, which is measured.
 
-    That is less than what the workers alone could compute: driver and engine run Python for each
-    request, and only one of them at a time.
+    That is its throughput while it is offered more than it can serve, for a second or so: less
+    than what the workers alone could compute, since driver and engine run Python for each request,
+    and only one of them at a time.
     """
     check_number("load", load, above_zero=True)
+    own_rps = len(workload) / workload.duration_s
     with warnings.catch_warnings(), InferenceOptimizer(model, config) as engine:
         warnings.simplefilter("ignore", LateDriverWarning)
-        run = run_max_throughput(engine, workload, duration_s=_SATURATED_S, progress=False)
-    own_rps = len(workload) / workload.duration_s
-    return workload.scale_rate(load * run.summary().throughput_rps / own_rps)
+        saturated = run_max_throughput(engine, workload, duration_s=_SATURATED_S, progress=False)
+        engine.clear_cache()
+        offered_rps = _OVERLOAD * saturated.summary().throughput_rps
+        some = workload.head(max(round(offered_rps * _OVERLOADED_S), 2))
+        due_s = np.arange(len(some)) / offered_rps
+        steady = Workload(due_s, some.keys, some.payloads, some.priorities, some.columns)
+        overloaded = replay(engine, steady, progress=False)
+    return workload.scale_rate(load * overloaded.summary().throughput_rps / own_rps)
 
 
 def _replayed(model: Model, workload: Workload, config: OptimizationConfig) -> TraceSummary:

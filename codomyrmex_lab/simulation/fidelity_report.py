@@ -57,18 +57,20 @@ class FidelityReport:
     def frame(self) -> pd.DataFrame:
         """Return one row per case and figure.
 
-        Columns: ``predicted``; ``measured``, the mean of the replays, ``measured_low``,
-        ``measured_high``; ``error`` of the prediction and ``noise``, how far the replays lie
-        apart, both relative to ``measured`` (for hit rates: as they are); ``n_replays``.
+        Columns: ``predicted`` and ``measured``, the medians of the predictions and of the replays;
+        ``measured_low``, ``measured_high``; ``error`` of the prediction and ``noise``, how far two
+        replays lie apart in the median of all pairs, both relative to ``measured`` (for hit
+        rates: as they are); ``n_replays``.
         """
-        predicted = self._long("predicted").set_index(["case", "figure"])["value"]
+        by = self._long("predicted").groupby(["case", "figure"], sort=False)["value"]
+        predicted = by.median()
         by = self._long("measured").groupby(["case", "figure"], sort=False)["value"]
-        found = by.agg(measured="mean", measured_low="min", measured_high="max", n_replays="size")
+        found = by.agg(measured="median", measured_low="min", measured_high="max", n_replays="size")
         found.insert(0, "predicted", predicted.reindex(found.index))
         figure = found.index.get_level_values("figure")
         scale = np.where(np.isin(figure, _SHARES), 1.0, found["measured"].abs().clip(lower=1e-12))
         found["error"] = (found["predicted"] - found["measured"]) / scale
-        found["noise"] = (found["measured_high"] - found["measured_low"]) / scale
+        found["noise"] = by.agg(_apart) / scale
         return found.reset_index()
 
     def errors(self) -> pd.DataFrame:
@@ -95,7 +97,7 @@ class FidelityReport:
     def markdown(self) -> str:
         """Return :meth:`errors` as a Markdown table."""
         lines = [
-            "| figure | median error | worst | worst beyond twice the noise "
+            "| figure | median error | worst | worst beyond twice the noise of its case "
             "| noise: median | worst | cases |",
             "|---|---|---|---|---|---|---|",
         ]
@@ -126,3 +128,10 @@ class FidelityReport:
     def _repr_html_(self) -> str:
         html: str = self.errors().map(lambda value: f"{value:.4g}").to_html()
         return html
+
+
+def _apart(replays: pd.Series[float]) -> float:
+    """Return the median distance of two replays."""
+    values = replays.to_numpy()
+    first, second = np.triu_indices(len(values), 1)
+    return float(np.median(np.abs(values[first] - values[second])))

@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from codomyrmex_lab.cache_folder import default_cache_dir
 from codomyrmex_lab.errors import ProfileError, SettingError
@@ -19,10 +22,10 @@ from codomyrmex_lab.optimization.variants import Model, Variant, choose_variant
 from codomyrmex_lab.simulation.profile_checks import COLD_COLUMNS
 from codomyrmex_lab.simulation.profile_file import FORMAT_VERSION
 from codomyrmex_lab.simulation.profile_identity import has_identity, model_identity
+from codomyrmex_lab.simulation.profile_in_engine import EngineVisits
 from codomyrmex_lab.simulation.profile_inputs import Inputs
-from codomyrmex_lab.simulation.profile_measurement import Point, measure_points
+from codomyrmex_lab.simulation.profile_measurement import Point, measure_points, visit_alone
 from codomyrmex_lab.simulation.profile_overheads import (
-    COLD_SIZE,
     measure_cold_starts,
     measure_overheads,
 )
@@ -37,7 +40,7 @@ __all__ = ["BATCH_SIZES", "WORKERS", "profile"]
 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 WORKERS = (1, 2, 4)
-_COLD_WORKERS = (1, 2)
+_QUICK_MS = 5.0
 
 
 def profile(
@@ -190,9 +193,14 @@ def _measured(
             f"{outputs!r:.80}; expected a sequence of one output."
         )
     points = plan.points(inputs)
-    with Progress(progress, len(points), "Profile", unit="point") as shown:
+    in_engine = EngineVisits(functions, inputs)
+    with (
+        Progress(progress, len(points), "Profile", unit="point") as shown,
+        ThreadPoolExecutor(max(plan.workers), thread_name_prefix="profile") as threads,
+    ):
+        alone = partial(visit_alone, functions, inputs, threads)
         samples = measure_points(
-            functions,
+            in_engine if plan.with_engine else alone,
             points,
             inputs,
             confidence=plan.confidence,
@@ -201,9 +209,12 @@ def _measured(
             show=lambda done, total: shown.update(min(done, total - 1), now=True),
         )
         frame = _frame(samples)
+        medians = points_of(frame, plan.confidence)
+        residuals, sources = residuals_of(frame, medians)
         found = ServiceProfile(
-            points_of(frame, plan.confidence),
-            residuals_of(frame, points_of(frame, plan.confidence)),
+            medians,
+            residuals,
+            residual_sources=sources,
             model=model_identity(model),
             **provenance(),
             n_payloads=len(inputs.payloads),
@@ -211,7 +222,10 @@ def _measured(
             settings=json_ready(plan),
         )
         if plan.with_engine:
-            found = replace(found, overheads=measure_overheads(inputs.payloads, outputs[0]))
+            found = replace(
+                found,
+                overheads=measure_overheads(inputs.payloads, outputs[0], in_engine.gaps_ns),
+            )
             found = _with_cold_starts(found, functions, inputs)
         shown.update(len(points), now=True)
     return found
@@ -225,11 +239,11 @@ def _with_cold_starts(
     payloads = inputs.like(inputs.typical_cost)
     level = int(np.searchsorted(warm.costs, inputs.typical_cost))
     for quantization, function in functions.items():
-        table = warm.service_table_ns(quantization, 1, COLD_SIZE, extrapolate=True)
-        warm_ms = float(table[level, 1, COLD_SIZE]) / 1e6
-        for n_workers in _COLD_WORKERS:
-            seen = measure_cold_starts(function, payloads, warm_ms, n_workers)
-            rows += [(quantization.value, n_workers, *pair) for pair in seen.extra_ms]
+        table = warm.service_table_ns(quantization, 1, warm.max_batch_size, extrapolate=True)
+        warm_ms = table[level, 1] / 1e6
+        for size in _cold_sizes(warm, warm_ms):
+            seen = measure_cold_starts(function, payloads, size, float(warm_ms[size]))
+            rows += [(quantization.value, 1, size, *pair) for pair in seen.extra_ms]
             late_ns += seen.late_ns
     submit_ns = float(np.median(late_ns))
     return replace(
@@ -238,6 +252,15 @@ def _with_cold_starts(
         overheads=replace(warm.overheads, submit_ns=submit_ns),
         submit_residuals=np.array(late_ns) / submit_ns,
     )
+
+
+def _cold_sizes(warm: ServiceProfile, warm_ms: NDArray[np.float64]) -> list[int]:
+    """Return a small, a middle and a large batch size, of those that are soon computed."""
+    sizes = np.unique(warm.points["batch_size"])
+    quick = sizes[warm_ms[sizes] <= _QUICK_MS]
+    if not len(quick):
+        return [int(sizes[0])]
+    return sorted({int(quick[0]), int(quick[len(quick) // 2]), int(quick[-1])})
 
 
 def _frame(samples: Mapping[Point, Sequence[float]]) -> pd.DataFrame:

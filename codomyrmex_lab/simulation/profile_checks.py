@@ -27,7 +27,7 @@ POINT_COLUMNS = (
     "ci_high_ms",
     "n_samples",
 )
-COLD_COLUMNS = ("quantization", "n_workers", "idle_ms", "extra_ms")
+COLD_COLUMNS = ("quantization", "n_workers", "batch_size", "idle_ms", "extra_ms")
 
 
 def checked_points(points: pd.DataFrame) -> pd.DataFrame:
@@ -83,15 +83,24 @@ def checked_ratios(name: str, values: ArrayLike) -> NDArray[np.float64]:
 
 def checked_cold_starts(cold_starts: pd.DataFrame) -> pd.DataFrame:
     """Return cold starts in order, each column of its type, or raise ``ProfileError``."""
+    if "batch_size" not in cold_starts:
+        cold_starts = cold_starts.assign(batch_size=1)
     missing = [name for name in COLD_COLUMNS if name not in cold_starts]
     if missing:
         raise ProfileError(
             f"cold_starts has no column {missing[0]!r}; expected {', '.join(COLD_COLUMNS)}."
         )
     cold_starts = cold_starts[list(COLD_COLUMNS)].astype(
-        {"quantization": str, "n_workers": np.int64, "idle_ms": np.float64, "extra_ms": np.float64}
+        {
+            "quantization": str,
+            "n_workers": np.int64,
+            "batch_size": np.int64,
+            "idle_ms": np.float64,
+            "extra_ms": np.float64,
+        }
     )
     times = cold_starts[["idle_ms", "extra_ms"]].to_numpy()
     if not (np.isfinite(times) & (times >= 0)).all():
         raise ProfileError("idle_ms and extra_ms of cold_starts must be finite and at least 0.")
-    return cold_starts.sort_values(["quantization", "n_workers", "idle_ms"]).reset_index(drop=True)
+    by = ["quantization", "n_workers", "batch_size", "idle_ms"]
+    return cold_starts.sort_values(by).reset_index(drop=True)

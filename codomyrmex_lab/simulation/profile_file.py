@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
 __all__ = ["FORMAT_VERSION", "read_profile", "write_profile"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _KEY = b"codomyrmex_lab.service_profile"
 _HEADER = (
     "residuals",
+    "residual_sources",
     "submit_residuals",
     "model",
     "host",
@@ -77,6 +78,9 @@ def read_profile(path: Path) -> dict[str, Any]:
         return {
             "points": pd.DataFrame({name: table[name].to_pandas() for name in table.column_names}),
             "residuals": np.array(header["residuals"], dtype=np.float64),
+            "residual_sources": np.array(header.get("residual_sources", ()), np.int64).reshape(
+                -1, 2
+            ),
             "submit_residuals": np.array(header["submit_residuals"], dtype=np.float64),
             "model": str(header["model"]),
             "host": dict(header["host"]),

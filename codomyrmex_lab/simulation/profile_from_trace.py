@@ -47,10 +47,12 @@ def profile_parts_of(trace: Trace) -> dict[str, Any]:
         }
     )
     points = _without_rare_sizes(points_of(samples))
+    residuals, sources = residuals_of(samples, points)
     stamp = provenance()
     return {
         "points": points,
-        "residuals": residuals_of(samples, points),
+        "residuals": residuals,
+        "residual_sources": sources,
         "model": str(trace.metadata.get("model", "unknown")),
         "host": trace.metadata.get("host", stamp["host"]),
         "versions": trace.metadata.get("versions", stamp["versions"]),

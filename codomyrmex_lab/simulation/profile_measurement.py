@@ -1,15 +1,15 @@
 """Measures model calls: in rounds, so that a slow minute of the machine falls on all points alike.
 
-A point is visited once per round, in an order drawn anew. Each visit calls the batch function in
-as many threads as the point has calls at once, warms up, then measures; calls that did not run
-beside all the others do not count.
+A point is visited once per round, in an order drawn anew. A visit without an engine calls the batch
+function in as many threads as the point has calls at once, warms up, then measures; calls that did
+not run beside all the others do not count.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ from codomyrmex_lab.optimization.models import BatchFunction, QuantizationType
 from codomyrmex_lab.simulation.profile_inputs import Inputs
 from codomyrmex_lab.tracing import percentiles
 
-__all__ = ["Point", "measure_points"]
+__all__ = ["Point", "measure_points", "visit_alone"]
 
 _CALLS_PER_VISIT = 2
 _VISIT_NS = 4_000_000
@@ -36,7 +36,7 @@ class Point:
 
 
 def measure_points(
-    functions: dict[QuantizationType, BatchFunction],
+    visit: Callable[[Point], list[float]],
     points: Sequence[Point],
     inputs: Inputs,
     *,
@@ -45,7 +45,7 @@ def measure_points(
     budget_s: float,
     show: Callable[[int, int], object],
 ) -> dict[Point, list[float]]:
-    """Return the service times, in ms, of each point.
+    """Return the service times, in ms, of each point; ``visit`` measures some of one.
 
     Goes round all points at least once, and then until the confidence interval of each point's
     median lies within ``precision`` of it, eight times at least, or the budget is spent.
@@ -53,27 +53,28 @@ def measure_points(
     samples: dict[Point, list[float]] = {point: [] for point in points}
     unsettled = list(points)
     end_s = time.perf_counter() + budget_s
-    most = max(point.busy_workers for point in points)
     n_rounds = 0
-    with ThreadPoolExecutor(most, thread_name_prefix="profile") as threads:
-        while unsettled and (n_rounds == 0 or time.perf_counter() < end_s):
-            for point in inputs.in_random_order(unsettled):
-                if n_rounds == 0 or time.perf_counter() < end_s:
-                    samples[point] += _visit(functions[point.quantization], point, inputs, threads)
-            n_rounds += 1
-            if n_rounds >= _FEWEST_ROUNDS:
-                unsettled = [
-                    point
-                    for point in unsettled
-                    if not _settled(samples[point], confidence, precision)
-                ]
-            show(len(points) - len(unsettled), len(points))
+    while unsettled and (n_rounds == 0 or time.perf_counter() < end_s):
+        for point in inputs.in_random_order(unsettled):
+            if n_rounds == 0 or time.perf_counter() < end_s:
+                samples[point] += visit(point)
+        n_rounds += 1
+        if n_rounds >= _FEWEST_ROUNDS:
+            unsettled = [
+                point for point in unsettled if not _settled(samples[point], confidence, precision)
+            ]
+        show(len(points) - len(unsettled), len(points))
     return samples
 
 
-def _visit(
-    function: BatchFunction, point: Point, inputs: Inputs, threads: ThreadPoolExecutor
+def visit_alone(
+    functions: Mapping[QuantizationType, BatchFunction],
+    inputs: Inputs,
+    threads: ThreadPoolExecutor,
+    point: Point,
 ) -> list[float]:
+    """Return the service times, in ms, of some calls that nothing but the model's own disturb."""
+    function = functions[point.quantization]
     batches = [
         [inputs.batch(point.batch_size, point.cost) for _ in range(_CALLS_PER_VISIT)]
         for _ in range(point.busy_workers)

@@ -9,8 +9,9 @@ model itself: what a call takes longer after a pause, and how late the driver is
 from __future__ import annotations
 
 import itertools
+import math
 import warnings
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,20 +25,23 @@ from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
 from codomyrmex_lab.simulation.overheads import Overheads
 from codomyrmex_lab.workloads import Workload, replay
 
-__all__ = ["COLD_SIZE", "ColdStarts", "measure_cold_starts", "measure_overheads"]
+__all__ = ["ColdStarts", "measure_cold_starts", "measure_overheads"]
 
 _SIZES = (1, 32)
 _N_APART = 50
-_APART_S, _WITHIN_S = 4e-3, 1e-4
+_APART_S, _WITHIN_S = 1e-3, 2e-5
 _N_BURSTS, _BATCHES_PER_BURST = 4, 30
 _TIMEOUT_NS = 2_000_000
 _N_HITS = 300
-COLD_SIZE = 4
-_IDLE_CALLS = {0.3: 60, 1.0: 60, 3.0: 60, 10.0: 30, 30.0: 16}
+_IDLE_MS = (0.3, 1.0, 3.0, 10.0, 30.0)
+_N_TURNS, _TURN_MS, _FEWEST_CALLS = 4, 20.0, 3
+_WARM_UP_MS = 5.0
 _LONG_MS = 60_000.0
 
 
-def measure_overheads(payloads: Sequence[Any], output: Any) -> Overheads:
+def measure_overheads(
+    payloads: Sequence[Any], output: Any, gaps_ns: Mapping[int, Sequence[int]]
+) -> Overheads:
     """Return the constants of engine and driver on this machine.
 
     Parameters
@@ -46,6 +50,8 @@ def measure_overheads(payloads: Sequence[Any], output: Any) -> Overheads:
         Inputs of the model.
     output : object
         What the model makes of one of them.
+    gaps_ns : mapping of int to sequence of int
+        By batch size: times from one model call to the next that could begin at once, under load.
     """
 
     def answer(inputs: list[Any]) -> list[Any]:
@@ -54,7 +60,7 @@ def measure_overheads(payloads: Sequence[Any], output: Any) -> Overheads:
     def run(workload: Workload, **settings: Any) -> _Ticks:
         return _replayed(workload, answer, OptimizationConfig(num_workers=1, **settings))
 
-    def gaps_ns(size: int, **settings: Any) -> _Ticks:
+    def burst(size: int, **settings: Any) -> _Ticks:
         arrival_s = np.repeat(np.arange(_N_BURSTS) * 0.1, size * _BATCHES_PER_BURST)
         workload = _of(arrival_s, payloads)
         return run(workload, max_batch_size=size, batch_timeout_ms=_LONG_MS, **settings)
@@ -64,11 +70,13 @@ def measure_overheads(payloads: Sequence[Any], output: Any) -> Overheads:
         for size in _SIZES
     ]
     timed = run(_groups(1, payloads), max_batch_size=64, batch_timeout_ms=_TIMEOUT_NS / 1e6)
-    plain = [gaps_ns(size, enable_caching=False) for size in _SIZES]
-    cached = [gaps_ns(size, enable_caching=True) for size in _SIZES]
+    plain = [burst(size, enable_caching=False) for size in _SIZES]
+    cached = [burst(size, enable_caching=True) for size in _SIZES]
     wake_ns, dispatch_request_ns = _line([one.wake_ns() for one in woken])
-    deliver_ns, gap_request_ns = _line([one.gap_ns() for one in plain])
+    _, plain_request_ns = _line([one.gap_ns() for one in plain])
     _, cached_request_ns = _line([one.gap_ns() for one in cached])
+    gaps = {size: _median(times) for size, times in gaps_ns.items() if times}
+    deliver_ns, gap_request_ns = _line(list(gaps.values()), list(gaps))
     interval_ns = float(np.median([one.interval_ns() for one in plain]))
     keyed_ns = float(np.median([one.interval_ns() for one in cached]))
     same = Workload(
@@ -86,17 +94,17 @@ def measure_overheads(payloads: Sequence[Any], output: Any) -> Overheads:
         dispatch_request_ns=dispatch_request_ns,
         deliver_ns=deliver_ns,
         deliver_request_ns=max(gap_request_ns - dispatch_request_ns, 0.0),
-        store_request_ns=max(cached_request_ns - gap_request_ns, 0.0),
+        store_request_ns=max(cached_request_ns - plain_request_ns, 0.0),
     )
 
 
 def measure_cold_starts(
-    function: BatchFunction, payloads: Sequence[Any], warm_ms: float, n_workers: int
+    function: BatchFunction, payloads: Sequence[Any], size: int, warm_ms: float
 ) -> ColdStarts:
     """Return what a call takes longer after some time without one, in an engine.
 
-    An idle processor slows down and forgets the model, so that its next call is slower, by a time
-    that hardly depends on the batch.
+    An idle processor slows down and forgets the model: it needs some ms of work until it is as
+    fast as before.
 
     Parameters
     ----------
@@ -104,24 +112,35 @@ def measure_cold_starts(
         The model.
     payloads : sequence
         Its inputs.
+    size : int
+        Of the batches, in requests.
     warm_ms : float
-        What a call of ``COLD_SIZE`` requests takes when one follows the other.
-    n_workers : int
-        Of the engine.
+        What such a call takes when one follows the other.
     """
-    extra_ms, late_ns = {}, []
-    for idle_ms, n_calls in _IDLE_CALLS.items():
-        begins_s = np.arange(n_calls)[:, np.newaxis] * (idle_ms + warm_ms) / 1e3
-        within_s = np.linspace(0, idle_ms / 1e3, COLD_SIZE)
-        config = OptimizationConfig(
-            num_workers=n_workers, max_batch_size=COLD_SIZE, batch_timeout_ms=_LONG_MS
+    config = OptimizationConfig(
+        num_workers=1, max_batch_size=size, batch_timeout_ms=_LONG_MS, enable_caching=False
+    )
+    seen: dict[float, list[_Ticks]] = {idle_ms: [] for idle_ms in _IDLE_MS}
+    for _ in range(_N_TURNS):
+        for idle_ms in _IDLE_MS:
+            every_ms = idle_ms + warm_ms
+            n_calls = 1 + max(_FEWEST_CALLS, math.ceil(_TURN_MS / every_ms))
+            begins_s = np.arange(n_calls)[:, np.newaxis] * every_ms / 1e3
+            within_s = np.linspace(0, idle_ms / 1e3, size)
+            workload = _of((begins_s + within_s).ravel(), payloads)
+            seen[idle_ms].append(_replayed(workload, function, config))
+    pairs = sorted(
+        (
+            max(_median(time for one in turns for time in one.idle_ms()), 0.0),
+            max(_median(time for one in turns for time in one.service_ms()) - warm_ms, 0.0),
         )
-        ticks = _replayed(_of((begins_s + within_s).ravel(), payloads), function, config)
-        extra_ms[max(ticks.idle_ms(), 0.0)] = max(ticks.service_ms() - warm_ms, 0.0)
-        late_ns += ticks.late_ns()
-    idle = sorted(extra_ms)
-    rising = np.maximum.accumulate([extra_ms[one] for one in idle])
-    return ColdStarts(list(zip(idle, rising.tolist(), strict=True)), late_ns)
+        for turns in seen.values()
+    )
+    rising = np.maximum.accumulate([extra_ms for _, extra_ms in pairs]).tolist()
+    return ColdStarts(
+        list(zip((idle_ms for idle_ms, _ in pairs), rising, strict=True)),
+        [late for turns in seen.values() for one in turns for late in one.late_ns()],
+    )
 
 
 class ColdStarts(NamedTuple):
@@ -195,16 +214,15 @@ class _Ticks:
             if max(after[3]) < before[1]
         )
 
-    def service_ms(self) -> float:
-        """Return the time of a model call."""
-        return _median((batch[1] - batch[0]) / 1e6 for batch in self._batches[1:])
+    def service_ms(self) -> list[float]:
+        """Return the times of the model calls after the warm-up."""
+        warm_ns = self._batches[0][0] + _WARM_UP_MS * 1e6
+        return [(end - start) / 1e6 for start, end, *_ in self._batches if start >= warm_ns]
 
-    def idle_ms(self) -> float:
-        """Return the time between two model calls."""
+    def idle_ms(self) -> list[float]:
+        """Return the times between two model calls."""
         ordered = sorted(self._batches, key=lambda batch: batch[0])
-        return _median(
-            (after[0] - before[1]) / 1e6 for before, after in itertools.pairwise(ordered)
-        )
+        return [(after[0] - before[1]) / 1e6 for before, after in itertools.pairwise(ordered)]
 
     def interval_ns(self) -> float:
         """Return the time from one submission to the next where the driver was behind."""
@@ -244,9 +262,11 @@ def _of(arrival_s: NDArray[np.float64], payloads: Sequence[Any]) -> Workload:
     return Workload(arrival_s, payloads=taken)
 
 
-def _line(times_ns: list[float]) -> tuple[float, float]:
+def _line(times_ns: list[float], sizes: Sequence[int] = _SIZES) -> tuple[float, float]:
     """Fit a + b·size, neither negative."""
-    slope, constant = np.polyfit(_SIZES, times_ns, 1, w=1 / np.maximum(times_ns, 1.0))
+    if len(sizes) < 2:
+        return (times_ns[0] if times_ns else 0.0), 0.0
+    slope, constant = np.polyfit(sizes, times_ns, 1, w=1 / np.maximum(times_ns, 1.0))
     return max(float(constant), 0.0), max(float(slope), 0.0)
 
 

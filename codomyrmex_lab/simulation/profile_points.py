@@ -38,17 +38,37 @@ def points_of(samples: pd.DataFrame, confidence: float = 0.95) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def residuals_of(samples: pd.DataFrame, points: pd.DataFrame) -> NDArray[np.float64]:
+def residuals_of(
+    samples: pd.DataFrame, points: pd.DataFrame
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return the ratios of measured times to the medians of their points, outliers cut off.
 
     A time above ten medians is an accident of the machine, not a property of the model: it would
     come again in every simulation, so it is left out.
+
+    Returns
+    -------
+    residuals : float64, shape (n_residuals,)
+        As many of each number of workers and batch size, or fewer where fewer were measured.
+    sources : int64, shape (n_residuals, 2)
+        The ``busy_workers`` and the ``batch_size`` of each.
     """
     known = samples.merge(
         points[[*POINT_KEY, "service_ms"]], on=POINT_KEY, suffixes=("", "_median")
     )
-    ratio = (known["service_ms"] / known["service_ms_median"].clip(lower=1e-9)).to_numpy()
-    kept: NDArray[np.float64] = ratio[(ratio < _OUTLIER) & (ratio > 0)]
-    if len(kept) > MOST_RESIDUALS:
-        kept = np.sort(kept)[np.linspace(0, len(kept) - 1, MOST_RESIDUALS).astype(np.int64)]
-    return kept if len(kept) else np.ones(1)
+    known["ratio"] = known["service_ms"] / known["service_ms_median"].clip(lower=1e-9)
+    known = known[(known["ratio"] < _OUTLIER) & (known["ratio"] > 0)]
+    if known.empty:
+        return np.ones(1), np.ones((0, 2), dtype=np.int64)
+    by = known.groupby(["busy_workers", "batch_size"])["ratio"]
+    most = max(MOST_RESIDUALS // by.ngroups, 1)
+    kept = {source: _thinned(ratios.to_numpy(), most) for source, ratios in by}
+    sources = np.repeat(np.array(list(kept)), [len(one) for one in kept.values()], axis=0)
+    return np.concatenate(list(kept.values())), sources
+
+
+def _thinned(ratios: NDArray[np.float64], most: int) -> NDArray[np.float64]:
+    """Return some order statistics, evenly spaced, in place of too many ratios."""
+    if len(ratios) <= most:
+        return ratios
+    return np.sort(ratios)[np.linspace(0, len(ratios) - 1, most).astype(np.int64)]

@@ -31,7 +31,6 @@ from codomyrmex_lab.tracing.provenance import provenance
 
 __all__ = ["ServiceProfile"]
 
-_NOT_COLD = (np.zeros(1), np.zeros(1))
 _MOST_TABLES = 512
 
 
@@ -48,6 +47,8 @@ class ServiceProfile:
         ``service_ms``, its confidence interval ``ci_low_ms`` to ``ci_high_ms``, ``n_samples``.
     residuals : float64, shape (n_residuals,)
         Ratios of measured service times to the medians of their points.
+    residual_sources : int64, shape (n_residuals, 2) or (0, 2)
+        ``busy_workers`` and ``batch_size`` of each residual's point; none where that is unknown.
     model : str
         Identity of the model.
     host : mapping
@@ -60,8 +61,8 @@ class ServiceProfile:
         Column of :attr:`Workload.columns` that the costs were taken from.
     cold_starts : pandas.DataFrame
         What a call takes longer after nothing ran for a while: ``extra_ms`` by ``quantization``,
-        ``n_workers`` of the engine and ``idle_ms`` since the last call of any of them. Empty
-        where it was not measured.
+        ``n_workers`` of the engine, ``batch_size`` and ``idle_ms`` since the last call of any of
+        them. Empty where it was not measured.
     overheads : Overheads
         What engine and driver add.
     submit_residuals : float64, shape (n_submit_residuals,)
@@ -88,6 +89,7 @@ class ServiceProfile:
     overheads: Overheads = Overheads()  # noqa: RUF009 (it is immutable)
     submit_residuals: NDArray[np.float64] = field(default_factory=lambda: np.ones(1))
     settings: Mapping[str, Any] = field(default_factory=dict)
+    residual_sources: NDArray[np.int64] = field(default_factory=lambda: np.ones((0, 2), np.int64))
     _tables: dict[tuple[Any, ...], NDArray[np.float64]] = field(
         init=False, repr=False, default_factory=dict
     )
@@ -100,6 +102,11 @@ class ServiceProfile:
         for name in ("residuals", "submit_residuals"):
             object.__setattr__(self, name, checked_ratios(name, getattr(self, name)))
         object.__setattr__(self, "cold_starts", checked_cold_starts(self.cold_starts))
+        if len(self.residual_sources) not in {0, len(self.residuals)}:
+            raise ProfileError(
+                f"residual_sources has {len(self.residual_sources)} rows; expected one for each of "
+                f"the {len(self.residuals)} residuals, or none."
+            )
 
     @classmethod
     def from_trace(cls, trace: Trace, *, overheads: Overheads | None = None) -> Self:
@@ -244,8 +251,29 @@ class ServiceProfile:
             self._tables[key] = table
         return table
 
+    def noise(self, config: OptimizationConfig) -> NDArray[np.float64]:
+        """Return the residuals that belong to a config.
+
+        Small batches, and calls that other calls disturb, vary more: only residuals of as many
+        workers as the config has count, and of batches up to four times smaller than its largest.
+
+        Returns
+        -------
+        float64, shape (n_residuals,)
+            At least one; all of them where it is unknown what they are of.
+        """
+        if not len(self.residual_sources):
+            return self.residuals
+        key = ("noise", config.num_workers, config.max_batch_size)
+        if key not in self._tables:
+            workers, sizes = self.residual_sources.T
+            near = workers == _nearest_up(workers, config.num_workers)
+            largest = _nearest_up(sizes[near], config.max_batch_size)
+            self._tables[key] = self.residuals[near & (sizes <= largest) & (4 * sizes > largest)]
+        return self._tables[key]
+
     def cold_start(
-        self, quantization: QuantizationType, n_workers: int = 1
+        self, quantization: QuantizationType, n_workers: int = 1, max_batch_size: int = 1
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return what a call takes longer after nothing ran for a while.
 
@@ -255,28 +283,40 @@ class ServiceProfile:
             The variant.
         n_workers : int
             Of the engine. The largest measured number that is no larger counts.
+        max_batch_size : int
+            Of the engine, in requests.
 
         Returns
         -------
-        idle_ns, extra_ns : float64, shape (n_gaps,)
-            Ascending times since the end of the last call of any worker, and the times to add:
-            linear in between, constant outside. A single 0 each where it was not measured.
+        idle_ns : float64, shape (n_gaps,)
+            Ascending times since the end of the last call of any worker.
+        extra_ns : float64, shape (n_gaps, max_batch_size + 1)
+            The times to add, by gap and batch size: linear in between, constant outside. A single
+            gap of 0, and zeros, where it was not measured.
         """
-        key = (quantization, n_workers)
+        key = (quantization, n_workers, max_batch_size)
         found = self._cold.get(key)
         if found is None:
-            found = self._cold[key] = self._cold_start(quantization, n_workers)
+            found = self._cold[key] = self._cold_start(*key)
         return found
 
     def _cold_start(
-        self, quantization: QuantizationType, n_workers: int
+        self, quantization: QuantizationType, n_workers: int, max_batch_size: int
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         cold = self.cold_starts
         rows = cold[(cold["quantization"] == quantization.value) & (cold["n_workers"] <= n_workers)]
         if rows.empty:
-            return _NOT_COLD
+            return np.zeros(1), np.zeros((1, max_batch_size + 1))
         rows = rows[rows["n_workers"] == rows["n_workers"].max()]
-        return rows["idle_ms"].to_numpy() * 1e6, rows["extra_ms"].to_numpy() * 1e6
+        idle_ms = np.unique(rows["idle_ms"])
+        by_size = {
+            size: np.interp(idle_ms, one["idle_ms"], one["extra_ms"])
+            for size, one in rows.groupby("batch_size")
+        }
+        sizes = np.arange(max_batch_size + 1)
+        rows_ms = np.transpose(list(by_size.values()))
+        extra_ms = [np.interp(sizes, list(by_size), row_ms) for row_ms in rows_ms]
+        return idle_ms * 1e6, np.array(extra_ms) * 1e6
 
     def foreign(self, model: Any = None) -> tuple[str, ...]:
         """Say, a sentence each, whether the profile is of another machine or another model."""
@@ -316,6 +356,12 @@ class ServiceProfile:
             f"<ServiceProfile of {self.model}: {variants}; batches up to {self.max_batch_size}, "
             f"{self.max_workers} calls at once, {len(self.points)} points>"
         )
+
+
+def _nearest_up(measured: NDArray[np.int64], wanted: int) -> int:
+    """Return the smallest measured number that is no less than ``wanted``, or the largest."""
+    enough = measured[measured >= wanted]
+    return int(enough.min() if len(enough) else measured.max())
 
 
 @cache

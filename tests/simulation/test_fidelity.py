@@ -30,12 +30,18 @@ def figures(value):
     return dict.fromkeys(FIGURES, value)
 
 
-def test_report_compares_predicted_with_the_mean_and_the_replays_with_each_other():
+def test_report_compares_predicted_with_the_middle_and_the_replays_with_each_other():
     frame = report_of(figures(0.9), figures(0.8), figures(1.2)).frame().set_index("figure")
     assert frame["measured"].tolist() == [1.0] * len(FIGURES)
     np.testing.assert_allclose(frame["error"], -0.1)
     np.testing.assert_allclose(frame["noise"], 0.4)
     assert (frame["n_replays"] == 2).all()
+
+
+def test_noise_is_the_median_distance_of_two_replays():
+    frame = report_of(figures(1.0), figures(0.9), figures(1.0), figures(1.3)).frame()
+    assert frame["measured"].tolist() == [1.0] * len(FIGURES)
+    np.testing.assert_allclose(frame["noise"], 0.3)  # of 0.1, 0.3 and 0.4
 
 
 def test_errors_of_hit_rates_are_differences():
@@ -77,6 +83,25 @@ def test_fidelity_replays_every_config_as_often_as_asked_for():
     frame = report.frame().set_index(["case", "figure"])
     assert frame["measured"]["plain", "cache_hit_rate"] == 0
     assert abs(frame["error"]["cached", "cache_hit_rate"]) < 0.2
+
+
+def test_a_profile_that_is_a_function_is_measured_before_each_round():
+    profiles = [linear_profile(fixed_ms=ms, model=f"{__name__}.model") for ms in (1.0, 2.0, 9.0)]
+    measured = iter(profiles)
+    report = fidelity(
+        model,
+        WORKLOAD,
+        {"a": CONFIG},
+        profile=lambda: next(measured),
+        n_replays=3,
+        progress=False,
+    )
+    kinds = report.runs["kind"].tolist()
+    assert kinds == ["predicted", "measured"] * 3
+    predicted = report.runs.loc[report.runs["kind"] == "predicted", "p50_ms"]
+    assert predicted.is_monotonic_increasing
+    frame = report.frame().set_index("figure")
+    assert frame["predicted"]["p50_ms"] == predicted.median()
 
 
 def test_load_is_a_share_of_what_the_engine_serves_at_most():

@@ -97,7 +97,13 @@ def test_residuals_that_are_no_ratios_are_refused():
 
 def test_saved_profile_comes_back_whole(tmp_path):
     cold = pd.DataFrame(
-        {"quantization": ["fp32"] * 2, "n_workers": 1, "idle_ms": [0, 5], "extra_ms": [0, 0.5]}
+        {
+            "quantization": "fp32",
+            "n_workers": 1,
+            "batch_size": [1, 1, 3, 3],
+            "idle_ms": [0, 4, 0, 8],
+            "extra_ms": [0, 0.5, 0, 1.0],
+        }
     )
     profile = linear_profile(
         model="digits",
@@ -105,15 +111,44 @@ def test_saved_profile_comes_back_whole(tmp_path):
         cold_starts=cold,
         overheads=Overheads(hit_ns=5.0),
         settings={"seed": 3},
+        residual_sources=np.array([[1, 4]]),
     )
     again = ServiceProfile.load(profile.save(tmp_path / "profile.parquet"))
     pd.testing.assert_frame_equal(again.points, profile.points)
     pd.testing.assert_frame_equal(again.cold_starts, profile.cold_starts)
     for field in ("model", "host", "versions", "n_payloads", "cost", "overheads", "settings"):
         assert getattr(again, field) == getattr(profile, field)
-    idle_ns, extra_ns = again.cold_start(FP32)
-    np.testing.assert_array_equal(idle_ns, [0, 5e6])
-    np.testing.assert_array_equal(extra_ns, [0, 0.5e6])
+    np.testing.assert_array_equal(again.residual_sources, [[1, 4]])
+
+
+def test_cold_start_is_linear_in_the_pause_and_in_the_batch_size():
+    cold = pd.DataFrame(
+        {
+            "quantization": "fp32",
+            "n_workers": 1,
+            "batch_size": [1, 1, 3, 3],
+            "idle_ms": [0, 4, 0, 8],
+            "extra_ms": [0, 0.5, 0, 1.0],
+        }
+    )
+    idle_ns, extra_ns = linear_profile(cold_starts=cold).cold_start(FP32, 2, 4)
+    np.testing.assert_array_equal(idle_ns, [0, 4e6, 8e6])
+    np.testing.assert_allclose(extra_ns[:, 1], [0, 0.5e6, 0.5e6])
+    np.testing.assert_allclose(extra_ns[:, 3], [0, 0.5e6, 1.0e6])
+    np.testing.assert_allclose(extra_ns[2], [0.5e6, 0.5e6, 0.75e6, 1.0e6, 1.0e6])
+
+
+def test_noise_of_a_config_is_that_of_its_workers_and_of_batches_like_its_own():
+    sources = [(1, 1), (1, 4), (1, 32), (2, 32), (2, 32)]
+    profile = ServiceProfile(
+        linear_profile().points, [0.5, 0.8, 1.0, 1.2, 1.5], residual_sources=np.array(sources)
+    )
+    one, two = OptimizationConfig(num_workers=1), OptimizationConfig(num_workers=2)
+    assert profile.noise(one.replace(max_batch_size=20)).tolist() == [1.0]
+    assert profile.noise(one.replace(max_batch_size=3)).tolist() == [0.8]
+    assert profile.noise(two).tolist() == [1.2, 1.5]
+    with pytest.raises(ProfileError, match="residual_sources has 2 rows"):
+        ServiceProfile(profile.points, [1.0], residual_sources=np.ones((2, 2), np.int64))
 
 
 def test_saving_leaves_no_part_of_a_file_behind(tmp_path):

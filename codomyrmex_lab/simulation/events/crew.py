@@ -72,9 +72,9 @@ def begin_call(
     """Begin the model call of a batch after none has run for ``unused_ns``."""
     worker.level, worker.share = _between(worker.cost, levels)
     row, share = _between(unused_ns, idle_ns)
-    worker.extra_ns = extra_ns[row]
+    worker.extra_ns = extra_ns[row, worker.size]
     if share > 0:
-        worker.extra_ns += share * (extra_ns[row + 1] - extra_ns[row])
+        worker.extra_ns += share * (extra_ns[row + 1, worker.size] - extra_ns[row, worker.size])
     worker.phase = COMPUTING
     worker.since_ns = worker.next_ns
     worker.left = 1.0

@@ -176,9 +176,11 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                 )
                 if end_ns != lock_until_ns:
                     lock_from_ns = end_ns
-                lock_until_ns = end_ns + plan.deliver_ns[worker.size]
                 calls.end_ns[worker.batch] = end_ns
-                worker.phase, worker.next_ns = DELIVERING, lock_until_ns
+                worker.phase = DELIVERING
+                worker.next_ns = lock_until_ns = end_ns + plan.deliver_ns[worker.size]
+                if lock_until_ns > end_ns:  # it looks for its next batch before it lets go
+                    lock_until_ns += 1
                 n_calls -= 1
                 for position in range(worker.first, worker.first + worker.size):
                     key = keys[members[position]]

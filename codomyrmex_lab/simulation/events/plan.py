@@ -32,7 +32,8 @@ class Plan(NamedTuple):
 
     ``table[level, calls, size]`` is the time of a batch, in ns, whose costliest request costs
     ``levels[level]``, while so many calls run. Batch number b takes ``factors[b % len(factors)]``
-    times as long, and ``extra_ns`` more, by the time ``idle_ns`` for which no call ran before it.
+    times as long, and ``extra_ns[gap, size]`` more, by the time ``idle_ns[gap]`` for which no call
+    ran before it.
 
     ``dispatch_ns`` and ``deliver_ns`` are indexed by the size of the batch; for these and the
     other overheads see :class:`~codomyrmex_lab.simulation.overheads.Overheads`.
@@ -87,7 +88,9 @@ def make_plan(
         No batch could ever leave.
     """
     _check_batches_can_leave(config)
-    idle_ns, extra_ns = profile.cold_start(config.quantization, config.num_workers)
+    idle_ns, extra_ns = profile.cold_start(
+        config.quantization, config.num_workers, config.max_batch_size
+    )
     target_ms, ttl_s = config.latency_target_ms, config.cache_ttl_s
     added, sizes = profile.overheads, np.arange(config.max_batch_size + 1)
     key_ns = added.key_ns if config.enable_caching else 0.0
@@ -111,7 +114,7 @@ def make_plan(
         table=profile.service_table_ns(
             config.quantization, config.num_workers, config.max_batch_size, extrapolate=extrapolate
         ),
-        factors=_factors(profile.residuals, seed),
+        factors=_factors(profile.noise(config), seed),
         idle_ns=idle_ns,
         extra_ns=extra_ns,
         submit_ns=_lateness(profile, seed),

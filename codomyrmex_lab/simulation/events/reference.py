@@ -82,7 +82,7 @@ class Processor:
         plan, unused_ns = self.plan, 0.0
         if not self.calls:
             unused_ns = math.inf if self.last_end_ns is None else float(now_ns - self.last_end_ns)
-        extra_ns = _interpolated(unused_ns, plan.idle_ns.tolist(), plan.extra_ns.tolist())
+        extra_ns = _interpolated(unused_ns, plan.idle_ns.tolist(), plan.extra_ns[:, size].tolist())
         factor = float(plan.factors[number % len(plan.factors)])
         call = ModelCall(size, cost, factor, extra_ns, now_ns)
         n_before = len(self.calls)
@@ -208,7 +208,10 @@ class _Run:
         return self._lock.stop if when_ns in self._lock else when_ns
 
     def _take_lock(self, for_ns: int) -> int:
-        """Let a worker run Python, after other workers, and once the driver sleeps."""
+        """Let a worker run Python, after other workers, and once the driver sleeps.
+
+        It looks for its next batch before it lets go, a ns later.
+        """
         now_ns, interval_ns = self._now_ns, self._plan.submit_interval_ns
         asleep_ns, i = max(self._awake_until_ns, now_ns), self._n_arrived
         if asleep_ns > now_ns:
@@ -218,7 +221,7 @@ class _Run:
                 i += 1
         begin_ns = max(self._lock.stop, min(asleep_ns, now_ns + SWITCH_NS))
         first_ns = self._lock.start if begin_ns == self._lock.stop else begin_ns
-        self._lock = range(first_ns, begin_ns + for_ns)
+        self._lock = range(first_ns, begin_ns + for_ns + (for_ns > 0))
         return begin_ns
 
     # -- workers ------------------------------------------------------------------------------
@@ -261,7 +264,7 @@ class _Run:
             worst_ns = end_ns - min(one.arrival_ns for one in requests)
             self._line.learn_batch(None, len(requests), service_ns, worst_ns)
         worker.call = None
-        worker.idle_ns = self._lock.stop
+        worker.idle_ns = end_ns + int(self._plan.deliver_ns[len(requests)])
 
     # -- arrivals -----------------------------------------------------------------------------
 

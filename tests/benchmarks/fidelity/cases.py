@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from codomyrmex_lab.optimization import OptimizationConfig
 from codomyrmex_lab.simulation import FIGURES, FidelityReport, fidelity, profile
 from codomyrmex_lab.simulation.fidelity import at_load
+from codomyrmex_lab.tracing.provenance import provenance
 from codomyrmex_lab.workloads import Workload
 from tests.benchmarks.report import Reach, Row, alone
 from tests.benchmarks.runner import Samples
 
-__all__ = ["LOADS", "azure", "measured_rows", "shared_data"]
+__all__ = ["LOADS", "azure", "kept", "measured_report", "rows_of", "shared_data"]
 
 LOADS = (0.5, 0.7, 0.85)
+N_REPLAYS = 3
 _WORDS = {
     "p50_ms": "p50",
     "p95_ms": "p95",
@@ -45,42 +49,50 @@ def azure() -> Workload:
     return Workload.from_csv(path, arrival="TIMESTAMP")
 
 
-def measured_rows(
-    name: str,
+def kept(part: str, measure: Callable[[], FidelityReport]) -> FidelityReport:
+    """Return a part of the measurement, from the folder of those that are done where there is one.
+
+    The whole takes some minutes; with ``CODOMYRMEX_LAB_FIDELITY`` set to a folder it can be taken
+    in parts, when the machine is quiet.
+    """
+    folder = os.environ.get("CODOMYRMEX_LAB_FIDELITY")
+    if folder is None:
+        return measure()
+    file = Path(folder) / f"{part}.csv"
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        measure().runs.to_csv(file, index=False)
+    return FidelityReport(pd.read_csv(file), provenance()["host"])
+
+
+def measured_report(
     model: Any,
     workload: Workload,
     configs: Mapping[str, OptimizationConfig],
+    load: float,
     *,
     replay_s: float,
     **profiled: Any,
-) -> list[Row]:
-    """Replay every config at every load for about ``replay_s``, twice, and compare.
+) -> FidelityReport:
+    """Replay every config at a load for about ``replay_s``, three times, and compare.
 
-    The profile of each load is measured right before its replays: the speed of a shared machine
-    drifts.
+    The profile is measured anew before each round of replays: the speed of a shared machine drifts.
     """
-    reports = {}
-    for load in LOADS:
-        found = profile(model, workload, refresh=True, progress=False, **profiled)
-        workloads = {
-            case: _lasting(at_load(model, workload, config, load), replay_s)
-            for case, config in configs.items()
-        }
-        reports[f"{load:.0%}"] = fidelity(model, workloads, configs, profile=found, progress=False)
-    report = FidelityReport.joined(reports)
+    workloads = {
+        case: _lasting(at_load(model, workload, config, load), replay_s)
+        for case, config in configs.items()
+    }
+    measure = partial(profile, model, workload, refresh=True, progress=False, **profiled)
+    report = fidelity(
+        model, workloads, configs, profile=measure, n_replays=N_REPLAYS, progress=False
+    )
     print(report.frame().round(4).to_string(), flush=True)
-    return _rows(name, report)
+    return report
 
 
-def _lasting(workload: Workload, replay_s: float) -> Workload:
-    """Return as many of the requests as are due within some time, the same again if too few."""
-    n = int(np.searchsorted(workload.arrival_s, replay_s))
-    if n < len(workload):
-        return workload.head(max(n, 200))
-    return workload.repeat(max(round(replay_s / workload.duration_s), 1))
-
-
-def _rows(name: str, report: FidelityReport) -> list[Row]:
+def rows_of(name: str, reports: Mapping[float, FidelityReport]) -> list[Row]:
+    """Return the rows of one model, of its reports by load."""
+    report = FidelityReport.joined({f"{load:.0%}": one for load, one in reports.items()})
     frame = report.frame()
     frame["error"] = frame["error"].abs()
     rows = []
@@ -103,6 +115,14 @@ def _rows(name: str, report: FidelityReport) -> list[Row]:
             alone(f"{words}, noise: median of measured against measured", unit, Samples(noise))
         )
     return rows
+
+
+def _lasting(workload: Workload, replay_s: float) -> Workload:
+    """Return as many of the requests as are due within some time, the same again if too few."""
+    n = int(np.searchsorted(workload.arrival_s, replay_s))
+    if n < len(workload):
+        return workload.head(max(n, 200))
+    return workload.repeat(max(round(replay_s / workload.duration_s), 1))
 
 
 def _worst(measure: str, unit: str, values: tuple[float, ...], reach: Reach) -> Row:

@@ -1,15 +1,25 @@
 """The MiniLM sentence encoder, predicted and replayed: 8 configs at 50, 70 and 85% of capacity.
 
 As for the digits model; the texts are the sentences of the STS test set, service time is measured
-by the number of tokens of a batch's longest text as well, and a replay lasts about 8 s.
+by the number of tokens of a batch's longest text as well, and a replay lasts about 4 s.
 """
 
 from __future__ import annotations
 
+from functools import partial
+
 from codomyrmex_lab.optimization import BatchingStrategy, OptimizationConfig, QuantizationType
 from codomyrmex_lab.runtimes.encoder import SentenceEncoder, read_sentence_pairs
+from codomyrmex_lab.simulation import FidelityReport
 from codomyrmex_lab.workloads import Zipf
-from tests.benchmarks.fidelity.cases import azure, measured_rows, shared_data
+from tests.benchmarks.fidelity.cases import (
+    LOADS,
+    azure,
+    kept,
+    measured_report,
+    rows_of,
+    shared_data,
+)
 from tests.benchmarks.report import Row
 
 _PLAIN = OptimizationConfig(enable_caching=False, num_workers=1)
@@ -34,19 +44,23 @@ _CONFIGS = {
 
 
 def rows() -> list[Row]:
+    return rows_of("MiniLM", {load: kept(f"MiniLM-{load}", partial(_at, load)) for load in LOADS})
+
+
+def _at(load: float) -> FidelityReport:
     texts = list(dict.fromkeys(read_sentence_pairs(shared_data() / "stsb-en-test.csv").texts))
     with SentenceEncoder() as encoder:
         counts = dict(zip(texts, encoder.token_counts(texts).tolist(), strict=True))
         workload = azure().with_payloads(texts, keys=Zipf(0.9), seed=1)
-        return measured_rows(
-            "MiniLM",
+        return measured_report(
             encoder,
             workload.with_costs(counts.__getitem__, "tokens"),
             _CONFIGS,
-            replay_s=8.0,
+            load,
+            replay_s=4.0,
             quantizations=[QuantizationType.FP32],
-            batch_sizes=(1, 2, 4, 8, 16),
+            batch_sizes=(1, 4, 8, 16),
             workers=(1, 2),
             cost="tokens",
-            budget_s=45.0,
+            budget_s=12.0,
         )

@@ -1,0 +1,132 @@
+"""Measures model calls where they will be made: by the workers of an engine, under a driver's load.
+
+A call in an engine takes longer than the same call in a loop: its inputs were made on another
+core, and between two calls the processor ran other things than the model. Requests are due one
+after the other, evenly, and faster than the workers compute, so that the next batch is complete
+when one ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from codomyrmex_lab.errors import LateDriverWarning
+from codomyrmex_lab.optimization.models import (
+    BatchFunction,
+    OptimizationConfig,
+    QuantizationType,
+)
+from codomyrmex_lab.optimization.observer import ObservedBatch, ObservedRequest
+from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
+from codomyrmex_lab.simulation.profile_inputs import Inputs
+from codomyrmex_lab.simulation.profile_measurement import Point
+from codomyrmex_lab.workloads import Workload, replay
+
+__all__ = ["EngineVisits"]
+
+_FEWEST_CALLS, _MOST_CALLS = 2, 100
+_WARM_UP_MS, _VISIT_MS = 4.0, 8.0
+_OVERLOAD = 1.5
+_SHORTEST_MS = 0.01
+_LONG_MS = 60_000.0
+
+
+class EngineVisits:
+    """Measures one point after the other, some calls each time.
+
+    Parameters
+    ----------
+    functions : mapping
+        The model, by variant.
+    inputs : Inputs
+        What batches are made of.
+    """
+
+    def __init__(self, functions: Mapping[QuantizationType, BatchFunction], inputs: Inputs) -> None:
+        self._functions = functions
+        self._inputs = inputs
+        self._cycle_ms: dict[Point, float] = {}
+        self.gaps_ns: dict[int, list[int]] = {}
+        """By batch size: times from one call to the next, where one worker was alone."""
+
+    def __call__(self, point: Point) -> list[float]:
+        """Return the service times, in ms, of some calls of a point."""
+        n_workers, size = point.busy_workers, point.batch_size
+        expected_ms = self._expected_ms(point)
+        n_warm_up = min(math.ceil(_WARM_UP_MS / expected_ms), _MOST_CALLS)
+        n_calls = min(max(math.ceil(_VISIT_MS / expected_ms), _FEWEST_CALLS), _MOST_CALLS)
+        n_calls += n_warm_up + 1
+        batches = [self._inputs.batch(size, point.cost) for _ in range(n_workers * n_calls)]
+        payloads = list(itertools.chain.from_iterable(batches))
+        every_s = expected_ms / 1e3 / _OVERLOAD / (n_workers * size)
+        workload = Workload(np.arange(len(payloads)) * every_s, payloads=payloads)
+        config = OptimizationConfig(
+            max_batch_size=size,
+            batch_timeout_ms=_LONG_MS,
+            enable_caching=False,
+            num_workers=n_workers,
+        )
+        seen = _Calls()
+        with (
+            warnings.catch_warnings(),
+            InferenceOptimizer(
+                self._functions[point.quantization], config, observer=seen
+            ) as engine,
+        ):
+            warnings.simplefilter("ignore", LateDriverWarning)
+            replay(engine, workload, progress=False)
+        if n_workers == 1:
+            self.gaps_ns.setdefault(size, []).extend(seen.gaps_ns()[n_warm_up:])
+        # the first calls find the processor cold, the last ones fewer others beside them
+        times_ms = seen.service_ms()[n_workers * n_warm_up : -n_workers]
+        self._cycle_ms[point] = float(np.median(times_ms) + np.median(seen.gaps_ns() or 0) / 1e6)
+        return times_ms
+
+    def _expected_ms(self, point: Point) -> float:
+        """Return the time from one call of a worker to its next, as it was before."""
+        if point not in self._cycle_ms:
+            function = self._functions[point.quantization]
+            for _ in range(2):  # the first call finds nothing ready
+                began_ns = time.perf_counter_ns()
+                function(self._inputs.batch(point.batch_size, point.cost))
+            self._cycle_ms[point] = max((time.perf_counter_ns() - began_ns) / 1e6, _SHORTEST_MS)
+        return self._cycle_ms[point]
+
+
+class _Calls:
+    """An observer that keeps when batches were complete, began and ended."""
+
+    def __init__(self) -> None:
+        self._ticks: list[tuple[int, int, int]] = []
+
+    def on_batch(self, batch: ObservedBatch) -> None:
+        """Keep the ticks of a batch."""
+        complete_ns = max(request.enqueue_ns for request in batch.requests)
+        self._ticks.append((batch.start_ns, batch.end_ns, complete_ns))
+
+    def on_cache_hit(
+        self, request_id: int, priority: int, key: Any, arrival_ns: int, end_ns: int
+    ) -> None:
+        """There is no cache."""
+
+    def on_unserved(self, request: ObservedRequest, end_ns: int, error: BaseException) -> None:
+        """Nothing is measured on a request without a batch."""
+
+    def service_ms(self) -> list[float]:
+        """Return the time of each call, in the order of their starts."""
+        return [(end - start) / 1e6 for start, end, _ in sorted(self._ticks)]
+
+    def gaps_ns(self) -> list[int]:
+        """Return the times between two calls of which the second could begin at once."""
+        return [
+            after[0] - before[1]
+            for before, after in itertools.pairwise(sorted(self._ticks))
+            if after[2] < before[1]
+        ]
