@@ -23,6 +23,8 @@ _log = get_logger(__name__)
 class Batch:
     """Requests that one model call answers; an ``ObservedBatch``.
 
+    It is ``ordinary`` where no request has a key, a deadline, or company, nor can ever get any.
+
     Parameters
     ----------
     id : int
@@ -41,6 +43,7 @@ class Batch:
         "end_ns",
         "error",
         "id",
+        "ordinary",
         "outputs",
         "reason",
         "requests",
@@ -60,6 +63,7 @@ class Batch:
     ) -> None:
         self.id = id
         self.requests = requests
+        self.ordinary = all([request.terms.ordinary for request in requests])
         self.reason = reason
         self.worker = worker
         self.variant = variant
@@ -75,11 +79,6 @@ class Batch:
         if not any(request.terms.joined for request in self.requests):
             return self.requests
         return [request for leader in self.requests for request in leader.everyone]
-
-    @property
-    def ordinary(self) -> bool:
-        """Whether no request has a key, a deadline, or company."""
-        return all([request.terms.ordinary for request in self.requests])
 
     def run(self, clock: Clock) -> None:
         """Call the model and note times, outputs or the error, which is logged."""

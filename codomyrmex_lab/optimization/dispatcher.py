@@ -146,14 +146,15 @@ class Dispatcher:
 
     def accept(self, request: PendingRequest) -> None:
         """Put a request that has its place into the inbox."""
-        terms = request.terms
-        if not terms.ordinary:
+        terms, inbox = request.terms, self._inbox
+        if terms.ordinary:
+            inbox.append(request)
+        else:
             terms.owner = self
-        inbox = self._inbox
-        inbox.append(request)
-        if len(inbox) >= self._arrivals_wanted or (
-            terms.deadline_ns < FOREVER_NS and self._arrivals_wanted != _NOBODY_SLEEPS
-        ):
+            inbox.append(request)
+            if terms.deadline_ns < FOREVER_NS and self._arrivals_wanted != _NOBODY_SLEEPS:
+                self._bell.put(None)
+        if len(inbox) >= self._arrivals_wanted:
             self._bell.put(None)
         if self._abandoned:
             # stop() may have looked for left-overs before this request was in the inbox

@@ -12,9 +12,39 @@ from typing import Any
 from async_batcher.batcher import AsyncBatcher
 from batched import BatchProcessor
 
-__all__ = ["BlockingAsyncBatcher", "PlainBatcher", "TrivialAsyncBatcher", "batched_submit"]
+__all__ = [
+    "BlockingAsyncBatcher",
+    "OneLock",
+    "PlainBatcher",
+    "TrivialAsyncBatcher",
+    "batched_submit",
+]
 
 Processor = Callable[[list[Any]], list[Any]]
+
+
+class OneLock:
+    """The least that can stand for an answer: one lock, on which its one caller sleeps, once.
+
+    It cannot be cancelled, fail, or be waited for with others; a batcher that uses it shows how far
+    a thread per caller can be taken at all.
+    """
+
+    __slots__ = ("_lock", "_output")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._lock.acquire()
+
+    def set_result(self, output: Any) -> None:
+        """Answer, and wake the caller."""
+        self._output = output
+        self._lock.release()
+
+    def result(self) -> Any:
+        """Return the answer, waiting for it."""
+        self._lock.acquire()
+        return self._output
 
 
 class PlainBatcher:
@@ -32,6 +62,8 @@ class PlainBatcher:
         Threads.
     make_queue : callable
         ``queue.Queue``, or the quicker ``queue.SimpleQueue``.
+    make_future : callable
+        ``Future``, or ``OneLock``, which is not a future but shows the least that one can cost.
     """
 
     def __init__(
@@ -41,11 +73,13 @@ class PlainBatcher:
         timeout_s: float,
         n_workers: int = 1,
         make_queue: Callable[[], Any] = queue.Queue,
+        make_future: Callable[[], Any] = Future,
     ) -> None:
         self._processor = processor
         self._max_batch_size = max_batch_size
         self._timeout_s = timeout_s
         self._queue = make_queue()
+        self._make_future = make_future
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(n_workers)]
 
     def __enter__(self) -> PlainBatcher:
@@ -59,9 +93,9 @@ class PlainBatcher:
         for thread in self._threads:
             thread.join()
 
-    def submit(self, item: Any) -> Future[Any]:
+    def submit(self, item: Any) -> Any:
         """Queue one item."""
-        future: Future[Any] = Future()
+        future = self._make_future()
         self._queue.put((item, future))
         return future
 

@@ -7,14 +7,15 @@ timeout 100 ms, which never comes. *sleep*: 2 ms and 20 µs per input, releasing
 number of threads at once. *device*: the same, but one batch at a time, as on an accelerator that
 executes in order; with two workers one batch is prepared while the other runs, and the raw model
 is called from one thread. *digits*: the ONNX model in ``data/``, FP32, one thread per model call; a
-batch of 64 takes 2-3 ms.
+batch of 64 takes 2-3 ms. *Floor*: the same load on a plain batcher, with one bare lock in place
+of each future, which does nothing but queue, collect, call the model and wake.
 """
 
+import queue
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ import numpy as np
 
 from codomyrmex_lab.optimization import RequestBatcher
 from codomyrmex_lab.runtimes import OnnxModel
+from tests.benchmarks.engine.peers import OneLock, PlainBatcher
 from tests.benchmarks.report import Reach, Row, against
 from tests.benchmarks.runner import in_turn
 
@@ -37,53 +39,67 @@ Model = Callable[[list[Any]], Any]
 def rows() -> list[Row]:
     device = _OneAtATime(sleep_by_size)
     table = [
-        _row("sleep, 1 worker", sleep_by_size, [0] * BATCH, 1),
-        _row("sleep, 2 workers", sleep_by_size, [0] * BATCH, 2),
-        _row("device, 2 workers", device, [0] * BATCH, 2, n_raw_threads=1),
+        *_rows("sleep, 1 worker", sleep_by_size, [0] * BATCH, 1),
+        *_rows("sleep, 2 workers", sleep_by_size, [0] * BATCH, 2),
+        *_rows("device, 2 workers", device, [0] * BATCH, 2, n_raw_threads=1),
     ]
     pixels = np.loadtxt(DATA / "digits_heldout.csv", delimiter=",", skiprows=1, dtype=np.float32)
     with OnnxModel(DATA / "digits.onnx") as model:
         payloads = [row[: model.inputs[0].shape[-1]] for row in pixels[:BATCH]]
         table += [
-            _row("digits, 1 worker", model, payloads, 1),
-            _row("digits, 2 workers", model, payloads, 2),
+            *_rows("digits, 1 worker", model, payloads, 1),
+            *_rows("digits, 2 workers", model, payloads, 2),
         ]
     return table
 
 
-def _row(
+def _rows(
     name: str, model: Model, inputs: list[Any], n_workers: int, n_raw_threads: int | None = None
-) -> Row:
+) -> list[Row]:
     samples = in_turn(
         {
             "engine": lambda: _engine(model, inputs, n_workers),
-            "raw": lambda: _raw(model, inputs, n_raw_threads or n_workers),
+            "the raw model": lambda: _raw(model, inputs, n_raw_threads or n_workers),
+            "floor: one lock per request": lambda: _floor(model, inputs, n_workers),
         },
         N_ROUNDS,
     )
-    return against(
-        f"saturated: {name}",
-        "requests/s",
-        samples["engine"],
-        "the raw model",
-        samples["raw"],
-        less_is_better=False,
-        reach=Reach(ratio_at_least=0.97),
-    )
+    engine = samples.pop("engine")
+    return [
+        against(
+            f"saturated: {name}",
+            "requests/s",
+            engine,
+            peer,
+            theirs,
+            less_is_better=False,
+            reach=Reach(ratio_at_least=0.97) if peer == "the raw model" else None,
+        )
+        for peer, theirs in samples.items()
+    ]
 
 
 def _engine(model: Model, inputs: list[Any], n_workers: int) -> float:
-    n_requests = BATCH * N_BATCHES
-    outstanding: deque[Future[Any]] = deque()
     with RequestBatcher(BATCH, 100.0, model, num_workers=n_workers) as batcher:
-        began_s = time.perf_counter()
-        for index in range(n_requests):
-            outstanding.append(batcher.submit_async(inputs[index % BATCH]))
-            if len(outstanding) >= N_OUTSTANDING:
-                outstanding.popleft().result()
-        while outstanding:
+        return _saturate(batcher.submit_async, inputs)
+
+
+def _floor(model: Model, inputs: list[Any], n_workers: int) -> float:
+    with PlainBatcher(model, BATCH, 0.1, n_workers, queue.SimpleQueue, OneLock) as batcher:
+        return _saturate(batcher.submit, inputs)
+
+
+def _saturate(submit: Callable[[Any], Any], inputs: list[Any]) -> float:
+    n_requests = BATCH * N_BATCHES
+    outstanding: deque[Any] = deque()
+    began_s = time.perf_counter()
+    for index in range(n_requests):
+        outstanding.append(submit(inputs[index % BATCH]))
+        if len(outstanding) >= N_OUTSTANDING:
             outstanding.popleft().result()
-        return n_requests / (time.perf_counter() - began_s)
+    while outstanding:
+        outstanding.popleft().result()
+    return n_requests / (time.perf_counter() - began_s)
 
 
 def _raw(model: Model, inputs: list[Any], n_threads: int) -> float:
