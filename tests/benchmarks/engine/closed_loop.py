@@ -13,7 +13,8 @@ caching runs against ``async-batcher``, whose processor is on an executor where 
 coroutine on the loop, which is quicker for it, where it does not.
 
 *Floor*: the plain batcher with one bare lock in place of each future. It has nothing left that
-could be left out but the wake-up of one thread for each request, by the operating system.
+could be left out but the wake-up of one thread for each request, by the operating system. Where the
+floor itself stays below the reach, no batcher with a thread for each caller can meet it here.
 """
 
 import asyncio
