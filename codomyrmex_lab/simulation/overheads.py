@@ -23,6 +23,9 @@ class Overheads:
     requests are answered, and the worker is idle again
     ``deliver_ns + n * deliver_request_ns`` later.
 
+    Driver and workers share one interpreter: while a worker answers requests nothing is submitted,
+    and a worker whose model call has ended answers once the driver sleeps.
+
     Where the cache is on, each submission takes ``key_ns`` more, and each delivered request
     ``store_request_ns`` more.
 

@@ -24,6 +24,7 @@ __all__ = ["LOADS", "azure", "kept", "measured_report", "rows_of", "shared_data"
 
 LOADS = (0.5, 0.7, 0.85)
 N_REPLAYS = 3
+CALM = 0.05
 _WORDS = {
     "p50_ms": "p50",
     "p95_ms": "p95",
@@ -111,6 +112,10 @@ def rows_of(name: str, reports: Mapping[float, FidelityReport]) -> list[Row]:
             beyond = one["error"].where(one["error"] > 2 * one["noise"], 0.0)
             words_of_worst = f"{words}, worst error beyond twice the noise"
             rows.append(_worst(words_of_worst, unit, tuple(100 * beyond), Reach(at_most=9)))
+            calm = tuple(100 * one.loc[one["noise"] <= CALM, "error"])
+            if calm:
+                words_of_calm = f"{words}, median error of the {len(calm)} cases with noise ≤ 5%"
+                rows.append(alone(words_of_calm, unit, Samples(calm)))
         rows.append(
             alone(f"{words}, noise: median of measured against measured", unit, Samples(noise))
         )
