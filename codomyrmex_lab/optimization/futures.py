@@ -122,11 +122,11 @@ class AnswerFuture(Future[T], Generic[T]):
         return made
 
     @property
-    def _waiters(self) -> list[Any]:
+    def _waiters(self) -> list[Any]:  # type: ignore[override]
         return self._made_audience().waiters
 
     @property
-    def _done_callbacks(self) -> list[Callable[[Any], object]]:  # type: ignore[override]
+    def _done_callbacks(self) -> list[Callable[[Any], object]]:
         return self._made_audience().callbacks
 
     def _made_audience(self) -> Audience:
