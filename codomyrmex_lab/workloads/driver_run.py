@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import threading
 import time
 from array import array
@@ -97,8 +96,6 @@ class DriverRun:
         self._open.callback(self.engine.detach, self._recorder)
         self._open.enter_context(self._progress)
         self._open.enter_context(self._watch)
-        self._open.callback(gc.unfreeze)
-        gc.freeze()  # else each full collection goes through all that is loaded, a stall of 50 ms
         return self
 
     def __exit__(self, *exception: object) -> None:
