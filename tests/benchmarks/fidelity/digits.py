@@ -7,17 +7,18 @@ second: with driver and engine in one process that is less than what its workers
 each of three rounds the profile is measured anew, then every config is replayed once. The error is
 the distance of the median prediction from the median replay, relative to it. The noise of a case
 is how far two of its replays lie apart, in the median of the three pairs. The worst error is that
-of the cases where it is more than twice the noise of the case. Each load is measured by itself, some
-minutes after the one before.
+of the cases where it is more than twice the noise of the case. Each load is measured by itself,
+some minutes after the one before.
 
 Why it falls short: the rate of this trace, sped up 2,000 times, rises to 1.3 times its mean for
 quarters of a second, so that at 70 and 85% the engine is full at times. Whether a queue builds up
 then hangs on a few percent of its speed, and that varies: in the busiest quarter of a second the
 median call for 16 requests took 450 µs in one replay of a config and 510 to 650 in the next three,
 while nothing else ran and no time was stolen from the machine; p95 went from 2.7 to 19, 23 and 42
-ms. The hit rate then falls by up to 1.8 points. At 50%, where little queues, p50 of batches of 16 to 64 is
-predicted 10 to 30% too slow: replays right after a profile was measured are 8 to 20% slower than
-the next ones, and it is this state that the profile sees.
+ms. The hit rate of a cache of 200 differs by up to 1.6 points between such replays. At 50%, where
+little queues, p50 of batches of 16 to 64 is predicted 10 to 30% too slow: replays right after a
+profile was measured are 8 to 20% slower than the next ones, and it is this state that the profile
+sees.
 """
 
 from __future__ import annotations
