@@ -1,13 +1,15 @@
 """The commands that search, measure and hand over, as real processes."""
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from codomyrmex_lab.export import TARGETS, export, load_config, load_evidence
-from codomyrmex_lab.optimization.models import OptimizationConfig
+from codomyrmex_lab.optimization.models import OptimizationConfig, QuantizationType
 from tests.tuning.cases import affine_profile
 
 WORKLOAD = ("--poisson", "400,200")
@@ -139,6 +141,99 @@ def test_profile_measures_a_function(folder: Path) -> None:
     assert tuned.returncode == 0, tuned.stderr
 
 
+def test_a_file_that_exists_is_kept_before_anything_is_measured(folder: Path) -> None:
+    (folder / "kept.json").write_text("mine", encoding="utf-8")
+    search = (*WORKLOAD, "--profile", "profile.parquet", "--output", "kept.json")
+    for command in (
+        ("tune", *search),
+        ("verify", "served:predict", *search),
+        ("profile", "served:predict", "kept.json", *WORKLOAD),
+        ("profile", "served:predict", "new.parquet", "--quality", "kept.json", *WORKLOAD),
+        ("tune", *search[:-1], "nowhere/tuned.json"),
+        ("tune", *search[:-1], "tuned.ini"),
+    ):
+        done = run(*command, cwd=folder)
+        assert done.returncode == 2
+        assert len(done.stderr.splitlines()) == 1, done.stderr  # not even a progress bar
+    assert (folder / "kept.json").read_text(encoding="utf-8") == "mine"
+    assert not (folder / "new.parquet").exists()
+
+
+def test_a_part_of_a_workload_can_be_taken_and_sped_up(folder: Path) -> None:
+    arrivals = "due\n" + "".join(f"{second}\n" for second in range(100))
+    (folder / "traffic.csv").write_text(arrivals, encoding="utf-8")
+    done = run(
+        *("tune", "--workload", "traffic.csv", "--arrival", "due", "--head", "50", "--speed", "10"),
+        *("--profile", "profile.parquet", *SPACE, "--quiet", "--output", "tuned.json"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    evidence = load_evidence(folder / "tuned.json")
+    assert evidence is not None
+    assert evidence["workload"]["n_requests"] == 50
+    assert evidence["workload"]["duration_s"] == pytest.approx(4.9)
+
+
+def test_quality_is_judged_by_profile_and_asked_for_by_tune(folder: Path, repository: Path) -> None:
+    images = pd.read_csv(repository / "data" / "digits_heldout.csv").drop(columns="digit")
+    images.head(40).to_csv(folder / "images.csv", index=False)
+    payloads = (*WORKLOAD, "--payloads", "images.csv")
+    done = run(
+        *("profile", repository / "data" / "digits.onnx", "digits.parquet", *payloads, "--quiet"),
+        *("--batch-sizes", "1,4", "--workers", "1", "--budget", "2", "--quality", "quality.csv"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "top1_agreement" in done.stdout
+    done = run(
+        *("tune", *payloads, "--profile", "digits.parquet", "--quiet", "--objective", "size"),
+        *("--quality", "quality.csv", "--constraint", "quality >= 0.9", "--output", "tuned.json"),
+        *("--space", "quantization=fp32,int8", "--space", "num_workers=1"),
+        *("--space", "max_batch_size=1,4"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert load_config(folder / "tuned.json").quantization is QuantizationType.INT8
+    evidence = load_evidence(folder / "tuned.json")
+    assert evidence is not None
+    assert evidence["quality_measure"] == "top1_agreement"
+
+
+def test_an_interrupted_search_ends_with_130_and_goes_on(folder: Path) -> None:
+    search = ("tune", "--poisson", "400,20000", "--profile", "profile.parquet", "--store", "trials")
+    space = ("--space", f"max_batch_size={','.join(map(str, range(1, 17)))}")
+    with subprocess.Popen(
+        [sys.executable, "-m", "codomyrmex_lab.cli", *search, *space, "--jobs", "1"],
+        cwd=folder,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as searching:
+        assert searching.stderr is not None
+        shown = b""
+        while b"config/s" not in shown:  # the first trials are done
+            shown += searching.stderr.read(1)
+        searching.send_signal(signal.SIGINT)
+        shown += searching.stderr.read()
+        assert searching.wait(60) in (130, 0)
+    assert b"Traceback" not in shown
+    assert run(*search, *space, "--quiet", cwd=folder).returncode == 0
+
+
+def test_a_warning_is_a_sentence(folder: Path) -> None:
+    model = "import warnings\n" + MODEL.replace(
+        "def predict(inputs):", "def predict(inputs):\n    warnings.warn('it is hot')"
+    )
+    (folder / "served.py").write_text(model, encoding="utf-8")
+    done = run(
+        *("profile", "served:predict", "measured.parquet", *WORKLOAD, "--quiet"),
+        *("--batch-sizes", "1", "--workers", "1", "--quantizations", "fp32", "--budget", "1"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("it is hot") == 1
+    assert "codomyrmex-lab: it is hot\n" in done.stderr
+
+
 def test_a_model_that_cannot_be_imported_is_one_sentence(folder: Path) -> None:
     for name in ("nowhere:predict", "served:nothing"):
         done = run("profile", name, "out.parquet", *WORKLOAD, cwd=folder)
@@ -160,6 +255,20 @@ def test_export_writes_every_target(target: str, folder: Path) -> None:
     again = run("export", "tuned.json", "--target", target, "--output", name, cwd=folder)
     assert again.returncode == 2
     assert "exists already and was kept" in again.stderr
+
+
+@pytest.mark.parametrize("target", ["triton", "litserve", "rayserve-config", "kserve"])
+def test_what_was_exported_is_read_back(target: str, folder: Path) -> None:
+    config = OptimizationConfig(max_batch_size=8, cache_max_size=77, batch_timeout_ms=2.5)
+    export(config, path=folder / "tuned.json")
+    name = TARGETS[target].file_name
+    assert (
+        run("export", "tuned.json", "--target", target, "--output", name, cwd=folder).returncode
+        == 0
+    )
+    back = ("export", name, "--source", target, "--target", "toml", "--output", "back.toml")
+    assert run(*back, cwd=folder).returncode == 0
+    assert load_config(folder / "back.toml") == config
 
 
 def test_export_says_what_is_left_out_and_can_be_strict(folder: Path) -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
+
+from tqdm import tqdm
 
 from codomyrmex_lab.cli import exporting, profiling, traces, tuning
-from codomyrmex_lab.cli.command import EXIT_CODES, OK, TROUBLE
+from codomyrmex_lab.cli.command import EXIT_CODES, INTERRUPTED, OK, TROUBLE
 from codomyrmex_lab.errors import LabError
 
 __all__ = ["main"]
@@ -29,13 +32,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     chosen = _parser().parse_args(arguments)
     try:
-        return int(chosen.run(chosen))
+        with warnings.catch_warnings():
+            warnings.showwarning = _warning_teller()
+            return int(chosen.run(chosen))
+    except KeyboardInterrupt:
+        print("codomyrmex-lab: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except LabError as error:
         print(f"codomyrmex-lab: {error}", file=sys.stderr)
         return TROUBLE
     except BrokenPipeError:  # the reader of our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+
+
+def _warning_teller() -> Callable[..., None]:
+    """Return what shows warnings: each once, as a sentence without a place in the code."""
+    told: set[str] = set()
+
+    def tell(message: Warning | str, *_: object, **__: object) -> None:
+        text = str(message)
+        if text not in told:
+            told.add(text)
+            tqdm.write(f"codomyrmex-lab: {text}", file=sys.stderr)
+
+    return tell
 
 
 def _parser() -> argparse.ArgumentParser:

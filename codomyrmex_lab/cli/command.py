@@ -8,14 +8,24 @@ from collections.abc import Callable
 
 import pandas as pd
 
-__all__ = ["EXIT_CODES", "NOT_SO", "OK", "TROUBLE", "Commands", "add_command", "table"]
+__all__ = [
+    "EXIT_CODES",
+    "INTERRUPTED",
+    "NOT_SO",
+    "OK",
+    "TROUBLE",
+    "Commands",
+    "add_command",
+    "table",
+]
 
-OK, NOT_SO, TROUBLE = 0, 1, 2
+OK, NOT_SO, TROUBLE, INTERRUPTED = 0, 1, 2, 130
 EXIT_CODES = """exit codes:
   0  done; every requirement holds; the traces do not differ
   1  a requirement does not hold: no settings hold all constraints, in the simulation or on the
      real engine; an export leaves settings out (--strict); the traces differ by more than noise
   2  the command or a file cannot be used, and standard error says why
+  130  interrupted; with --store, the same command goes on from there
 """
 Commands = argparse._SubParsersAction
 

@@ -16,8 +16,22 @@ __all__ = ["add_commands"]
 def add_commands(areas: Commands[argparse.ArgumentParser]) -> None:
     """Add ``export``."""
     command = add_command(areas, "export", _export, "write a config in a server's own format")
-    command.add_argument("config", metavar="CONFIG", help="a .json, .toml or .yaml config")
-    command.add_argument("--target", choices=list(TARGETS), required=True)
+    command.add_argument(
+        "config", metavar="CONFIG", help="a file that 'tune', 'verify' or 'export' has written"
+    )
+    command.add_argument(
+        "--source",
+        choices=list(TARGETS),
+        metavar="TARGET",
+        help="its format, by default its ending",
+    )
+    command.add_argument(
+        "--target",
+        choices=list(TARGETS),
+        metavar="TARGET",
+        required=True,
+        help=f"one of {', '.join(TARGETS)}",
+    )
     command.add_argument("--output", metavar="FILE", help="the file to write; printed if left out")
     command.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     command.add_argument(
@@ -26,7 +40,8 @@ def add_commands(areas: Commands[argparse.ArgumentParser]) -> None:
 
 
 def _export(chosen: argparse.Namespace) -> int:
-    config, evidence = load_config(chosen.config), load_evidence(chosen.config)
+    config = load_config(chosen.config, chosen.source)
+    evidence = load_evidence(chosen.config, chosen.source)
     rendered = render(config, chosen.target, evidence)
     for warning in rendered.warnings:
         print(f"codomyrmex-lab: not expressed: {warning}", file=sys.stderr)

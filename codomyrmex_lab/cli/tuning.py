@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -148,8 +149,11 @@ def _verify(chosen: argparse.Namespace) -> int:
         max_rounds=chosen.rounds,
         progress=not chosen.quiet,
     )
-    shown = found.comparison.xs(found.chosen or 0, level="finalist")
-    print(found.explanation, table(pd.DataFrame(shown)), sep="\n\n")
+    shown = found.comparison
+    if found.chosen is not None:
+        shown = pd.DataFrame(shown.xs(found.chosen, level="finalist"))
+    error = shown["error"].map(lambda share: "-" if math.isnan(share) else f"{share:+.1%}")
+    print(found.explanation, table(shown.assign(error=error)), sep="\n\n")
     if not found.holds:
         return NOT_SO
     _write(chosen, found)

@@ -186,26 +186,31 @@ def load_config(path: str | os.PathLike[str], target: str | None = None) -> Opti
     return chosen.parse(_text_of(file), str(file))
 
 
-def load_evidence(path: str | os.PathLike[str]) -> Evidence | None:
-    """Return the evidence that a JSON, TOML or YAML config came with; None where it has none.
+def load_evidence(path: str | os.PathLike[str], target: str | None = None) -> Evidence | None:
+    """Return the evidence that a JSON, TOML or YAML config came with.
 
     Parameters
     ----------
     path : path
         The file.
+    target : str or None
+        One of :data:`TARGETS`; None takes it from the file's ending.
+
+    Returns
+    -------
+    mapping or None
+        None where it has none, or only as comments, as servers' own formats have.
 
     Raises
     ------
     ConfigFileError
-        The file cannot be read, or holds no evidence that a program can read.
+        The file cannot be read.
     """
     file = _as_path(path)
-    read = _target_of_suffix(file).read
-    if read is None:
-        raise ConfigFileError(
-            f"{file} holds its evidence as comments; expected JSON, TOML or YAML."
-        )
-    record = read(_text_of(file), str(file))
+    chosen = _target_of_suffix(file) if target is None else _target_of_name(target)
+    if chosen.read is None:
+        return None
+    record = chosen.read(_text_of(file), str(file))
     evidence = record.get("evidence") if isinstance(record, Mapping) else None
     if evidence is not None and not isinstance(evidence, Mapping):
         raise ConfigFileError(f"{file}: evidence is {evidence!r}; expected a mapping.")

@@ -216,7 +216,8 @@ def _evidence_lines(evidence: Evidence | None) -> list[str]:
                 add(f"{name}.{key}" if name else key, item)
         elif value is not None:
             key = json.dumps(name)[1:-1]
-            lines.append(f"{key}: {value if isinstance(value, int) else json.dumps(value)}")
+            shown = f"{value:.6g}" if isinstance(value, float) else json.dumps(value)
+            lines.append(f"{key}: {shown}")
 
     add("", json_ready(evidence or {}))
     return lines

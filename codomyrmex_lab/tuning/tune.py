@@ -170,6 +170,7 @@ def tune(
             "exhaustive": not sampled,
             "seed": seed,
         },
+        "quality_measure": facts.measure or None,
         "predicted": json_ready(predicted),
         "verified": None,
         "versions": provenance()["versions"],

@@ -104,7 +104,7 @@ def verify(
                 break
     if measured.late:
         warnings.warn(
-            f"{len(measured.late)} runs were disturbed. {measured.late[-1]}",
+            f"Runs with a load driver that fell behind: {len(measured.late)}. {measured.late[-1]}",
             LateDriverWarning,
             stacklevel=2,
         )
