@@ -26,6 +26,16 @@ def test_oldest_request_leaves_at_its_timeout_and_the_last_at_the_flush():
     assert trace.metadata["config"] == CONFIG
 
 
+def test_deadline_that_passes_while_all_workers_compute_is_seen_when_one_is_idle():
+    workload = Workload(
+        [0.0, 0.0, 0.0005], columns=pd.DataFrame({"timeout_ms": [np.nan, np.nan, 0.2]})
+    )
+    config = CONFIG.replace(max_batch_size=2, batch_timeout_ms=50.0)
+    frame = simulate(workload, QUICK, config).frame()
+    assert frame["error"].str.startswith("DeadlineExceededError").tolist() == [False, False, True]
+    assert frame["latency_ms"].tolist() == pytest.approx([1.2, 1.2, 0.7])
+
+
 @settings(max_examples=60, deadline=None)
 @given(case=cases())
 def test_summary_without_frames_is_that_of_the_trace(case):

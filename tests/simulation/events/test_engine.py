@@ -48,7 +48,7 @@ def spread_cases(draw):
     return Case(workload, profile, config, draw(st.integers(0, 3)))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(case=spread_cases())
 def test_kernel_reference_and_engine_agree_on_every_request_and_batch(case):
     expected = run_reference(case.traffic, case.plan, case.config)
