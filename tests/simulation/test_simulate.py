@@ -28,14 +28,15 @@ def test_oldest_request_leaves_at_its_timeout_and_the_last_at_the_flush():
 
 def test_deadline_that_passes_while_all_workers_compute_is_seen_when_one_is_idle():
     workload = Workload(
-        [0.0, 0.0, 0.0005], columns=pd.DataFrame({"timeout_ms": [np.nan, np.nan, 0.2]})
+        [0.0, 0.0, 0.0005, 0.1],  # until the last has come nothing is flushed
+        columns=pd.DataFrame({"timeout_ms": [np.nan, np.nan, 0.2, np.nan]}),
     )
     config = CONFIG.replace(max_batch_size=2, batch_timeout_ms=50.0)
-    frame = simulate_columns(workload, QUICK, config).trace().frame()  # nothing is warned of
+    frame = simulate(workload, QUICK, config).frame()
     late = frame["error"].str.startswith("DeadlineExceededError", na=False)
-    assert late.tolist() == [False, False, True]
+    assert late.tolist() == [False, False, True, False]
     assert frame["error"].notna().tolist() == late.tolist()
-    assert frame["latency_ms"].tolist() == pytest.approx([1.2, 1.2, 0.7])
+    assert frame["latency_ms"].tolist() == pytest.approx([1.2, 1.2, 0.7, 1.1])
 
 
 @settings(max_examples=60, deadline=None)
