@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 
 from codomyrmex_lab.cache_folder import default_cache_dir
 from codomyrmex_lab.errors import ProfileError, SettingError
-from codomyrmex_lab.optimization.models import BatchFunction, QuantizationType, check_integer
+from codomyrmex_lab.optimization.models import (
+    BatchFunction,
+    QuantizationType,
+    check_integer,
+    check_member,
+)
 from codomyrmex_lab.optimization.variants import Model, Variant, choose_variant
 from codomyrmex_lab.simulation.profile_checks import COLD_COLUMNS
 from codomyrmex_lab.simulation.profile_file import FORMAT_VERSION
@@ -41,6 +46,7 @@ __all__ = ["BATCH_SIZES", "WORKERS", "profile"]
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 WORKERS = (1, 2, 4)
 _QUICK_MS = 5.0
+T = TypeVar("T")
 
 
 def profile(
@@ -105,13 +111,15 @@ def profile(
     ------
     SettingError
         A setting is outside its range, or there is nothing to make batches of.
+    WorkloadError
+        A cost is not a finite number of at least 0.
     ProfileError
         The model does not answer one output per input.
     """
     plan = _Plan(
-        tuple(_available(model) if quantizations is None else quantizations),
-        tuple(batch_sizes),
-        tuple(workers),
+        _several("quantizations", _available(model) if quantizations is None else quantizations),
+        _several("batch_sizes", batch_sizes),
+        _several("workers", workers),
         cost,
         confidence,
         precision,
@@ -138,6 +146,12 @@ def profile(
     return found
 
 
+def _several(name: str, values: Sequence[T]) -> tuple[T, ...]:
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise SettingError(f"{name} is {values!r}; expected a sequence.")
+    return tuple(values)
+
+
 @dataclass(frozen=True, slots=True)
 class _Plan:
     """What is measured, and how thoroughly."""
@@ -156,13 +170,16 @@ class _Plan:
         for name in ("quantizations", "batch_sizes", "workers"):
             if not getattr(self, name):
                 raise SettingError(f"{name} is empty; expected at least one.")
+        for one in self.quantizations:
+            check_member("quantizations", one, QuantizationType)
         for name in ("batch_sizes", "workers"):
             for number in getattr(self, name):
                 check_integer(name, number, at_least=1)
         check_number("precision", self.precision, above_zero=True)
         check_number("budget_s", self.budget_s, above_zero=True)
         check_integer("seed", self.seed, at_least=0)
-        if not 0 < self.confidence < 1:
+        check_number("confidence", self.confidence, above_zero=True)
+        if self.confidence >= 1:
             raise SettingError(
                 f"confidence is {self.confidence!r}; expected a number above 0 and below 1."
             )

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.simulation.request_columns import costs_of
 from codomyrmex_lab.workloads import Workload
 
 __all__ = ["Inputs"]
@@ -47,6 +48,8 @@ class Inputs:
         ------
         SettingError
             There is neither, or the workload has no such column of costs.
+        WorkloadError
+            A cost is not a finite number of at least 0.
         """
         if workload is None:
             return cls(_made_up(model, seed), None, seed)
@@ -60,7 +63,7 @@ class Inputs:
                     f"cost is {cost!r}, which is no column of the workload; expected one of "
                     f"{', '.join(map(str, workload.columns.columns)) or 'none, as it has none'}."
                 )
-            costs = workload.columns[cost].to_numpy(dtype=np.float64)[rows]
+            costs = costs_of(workload, cost)[rows]
         return cls([workload.payloads[row] for row in rows.tolist()], costs, seed)
 
     @property

@@ -1,9 +1,10 @@
 import time
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from codomyrmex_lab.errors import ProfileError, SettingError
+from codomyrmex_lab.errors import ProfileError, SettingError, WorkloadError
 from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, QuantizationType
 from codomyrmex_lab.simulation import ServiceProfile, profile
 from codomyrmex_lab.workloads import Workload
@@ -148,6 +149,15 @@ def test_unknown_cost_column_is_refused():
         profile(Sleeper(), WORKLOAD, cost="tokens", **QUICK)
 
 
+@pytest.mark.parametrize("costs", [[np.nan, 1.0] * 15, [-1.0] * 30, [np.inf] * 30, ["many"] * 30])
+def test_costs_that_are_none_are_refused(costs):
+    workload = Workload(
+        WORKLOAD.arrival_s, payloads=WORKLOAD.payloads, columns=pd.DataFrame({"tokens": costs})
+    )
+    with pytest.raises(WorkloadError, match="Column 'tokens'"):
+        profile(Sleeper(), workload, cost="tokens", **QUICK)
+
+
 def test_model_that_does_not_answer_one_to_one_is_refused():
     with pytest.raises(ProfileError, match="expected a sequence of one output"):
         profile(lambda inputs: [], WORKLOAD, **QUICK)
@@ -158,9 +168,13 @@ def test_model_that_does_not_answer_one_to_one_is_refused():
     [
         {"batch_sizes": ()},
         {"batch_sizes": (0,)},
+        {"batch_sizes": 8},
+        {"quantizations": ["int8"]},
+        {"quantizations": "int8"},
         {"workers": (1.5,)},
         {"precision": 0},
         {"confidence": 1.0},
+        {"confidence": "high"},
         {"budget_s": -1},
         {"seed": -1},
     ],

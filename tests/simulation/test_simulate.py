@@ -118,8 +118,9 @@ def test_settings_under_which_no_batch_could_leave_are_refused():
         simulate(Workload([0.0]), QUICK, config)
 
 
-def test_deadlines_that_are_none_are_refused():
-    workload = Workload([0.0, 1.0], columns=pd.DataFrame({"timeout_ms": [np.nan, -1.0]}))
+@pytest.mark.parametrize("timeouts", [[np.nan, -1.0], [0.0, 1.0], [np.inf, 1.0], ["soon", "1"]])
+def test_deadlines_that_are_none_are_refused(timeouts):
+    workload = Workload([0.0, 1.0], columns=pd.DataFrame({"timeout_ms": timeouts}))
     with pytest.raises(WorkloadError, match="timeout_ms"):
         simulate(workload, QUICK, CONFIG)
 

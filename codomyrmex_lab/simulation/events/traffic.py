@@ -12,6 +12,7 @@ from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS
 from codomyrmex_lab.simulation.events.driver import submitted_ns
 from codomyrmex_lab.simulation.events.plan import Plan
+from codomyrmex_lab.simulation.request_columns import costs_of, numbers_of
 from codomyrmex_lab.workloads import Workload
 
 __all__ = ["TIMEOUT_COLUMN", "Traffic", "make_traffic"]
@@ -83,18 +84,13 @@ def _costs(workload: Workload, name: str) -> NDArray[np.float64]:
             f"The profile depends on the column {name!r}, which the workload does not have; give "
             "it one, or measure a profile without cost."
         )
-    costs = workload.columns[name].to_numpy(dtype=np.float64)
-    if not (np.isfinite(costs) & (costs >= 0)).all():
-        raise WorkloadError(
-            f"Column {name!r} holds a cost that is not a finite number of at least 0."
-        )
-    return costs
+    return costs_of(workload, name)
 
 
 def _deadlines(workload: Workload, arrival_ns: NDArray[np.int64]) -> NDArray[np.int64]:
     if TIMEOUT_COLUMN not in workload.columns:
         return arrival_ns[:0]
-    timeout_ms = workload.columns[TIMEOUT_COLUMN].to_numpy(dtype=np.float64)
+    timeout_ms = numbers_of(workload, TIMEOUT_COLUMN)
     given = ~np.isnan(timeout_ms)
     if not (timeout_ms[given] > 0).all() or np.isinf(timeout_ms).any():
         raise WorkloadError(
