@@ -109,16 +109,22 @@ class ServiceProfile:
             )
 
     @classmethod
-    def from_trace(cls, trace: Trace, *, overheads: Overheads | None = None) -> Self:
+    def from_trace(
+        cls, trace: Trace, *, model: Any = None, overheads: Overheads | None = None
+    ) -> Self:
         """Fit a profile to the model calls of a trace.
 
         Only what the trace has seen is known: its quantization, its batch sizes, and the numbers
-        of calls that it saw running at once.
+        of calls that it saw running at once. Where that is less than a config allows (the trace's
+        own, perhaps), a simulation asks for ``extrapolate``.
 
         Parameters
         ----------
         trace : Trace
             Batches that failed are left out.
+        model : Any
+            What was recorded, to mark the profile with; where it is None, what the trace's
+            metadata say.
         overheads : Overheads or None
             Of engine and driver, where they were measured; none if None.
 
@@ -128,6 +134,8 @@ class ServiceProfile:
             The trace holds no model call without error.
         """
         parts = profile_parts_of(trace)
+        if model is not None:
+            parts["model"] = model_identity(model)
         if overheads is not None:
             parts["overheads"] = overheads
         return cls(**parts)

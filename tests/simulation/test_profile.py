@@ -188,8 +188,11 @@ def test_profile_from_a_trace_of_the_engine_agrees_with_the_model():
     from codomyrmex_lab.workloads import replay
 
     config = OptimizationConfig(max_batch_size=4, num_workers=1, enable_caching=False)
-    with InferenceOptimizer(Sleeper(fixed_ms=4.0), config) as engine:
+    model = Sleeper("model@1", fixed_ms=4.0)
+    with InferenceOptimizer(model, config) as engine:
         trace = replay(engine, WORKLOAD.scale_rate(4.0), progress=False)
-    found = ServiceProfile.from_trace(trace)
+    found = ServiceProfile.from_trace(trace, model=model)
+    assert not found.foreign(model)
+    assert len(found.foreign(Sleeper("model@2"))) == 1
     full = found.points[found.points["batch_size"] == 4]
     assert full["service_ms"].item() >= 6.0
