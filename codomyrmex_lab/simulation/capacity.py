@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
+
 import numpy as np
 
 from codomyrmex_lab.errors import SettingError
@@ -50,7 +53,7 @@ def highest_rate_rps(
     Returns
     -------
     float
-        Requests per s, to half a percent; 0 where no rate meets it.
+        Requests per s, to half a percent; 0 where no rate meets it, infinite where any does.
 
     Raises
     ------
@@ -69,21 +72,31 @@ def highest_rate_rps(
         return _meets(scaled, profile, config, slo_latency_ms, percent, seed)
 
     load_factor = simulate_columns(workload, profile, config, seed=seed).load_factor
-    too_high = 1.3 * own_rps / load_factor
+    return _highest(meets, own_rps / load_factor if load_factor > 0 else own_rps)
+
+
+def _highest(meets: Callable[[float], bool], guess: float) -> float:
+    """Return the highest number that meets, to half a percent; 0 if none does, inf if all do.
+
+    A faster workload repeats itself sooner, so that more of it is shared or still cached: what the
+    model can compute of it at its own pace is no upper bound.
+    """
+    step = _STEP if meets(guess) else 1 / _STEP
+    number = guess
     for _ in range(_MOST_STEPS):
-        rate_rps = too_high / _STEP
-        if meets(rate_rps):
+        number *= step
+        if meets(number) is (step < 1):
             break
-        too_high = rate_rps
     else:
-        return 0.0
-    while too_high / rate_rps > 1 + _PRECISION:
-        middle = (too_high * rate_rps) ** 0.5
+        return 0.0 if step < 1 else math.inf
+    met, missed = (number, number / step) if step < 1 else (number / step, number)
+    while missed / met > 1 + _PRECISION:
+        middle = (met * missed) ** 0.5
         if meets(middle):
-            rate_rps = middle
+            met = middle
         else:
-            too_high = middle
-    return rate_rps
+            missed = middle
+    return met
 
 
 def fewest_workers(

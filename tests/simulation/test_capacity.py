@@ -40,6 +40,21 @@ def test_highest_rate_is_0_where_even_one_request_takes_longer():
     assert highest_rate_rps(WORKLOAD, PROFILE, CONFIG, slo_latency_ms=1) == 0
 
 
+def test_highest_rate_counts_what_a_faster_workload_finds_in_the_cache_before_it_expires():
+    config = CONFIG.replace(enable_caching=True, cache_ttl_s=1.0)
+    slow = Workload.poisson(20, 20_000, n_keys=500, seed=2)  # hardly anything lives long enough
+    rate_rps = highest_rate_rps(slow, PROFILE, config, slo_latency_ms=30)
+    p99_ms = [
+        simulate_summary(slow, PROFILE, config, speed=factor * rate_rps / 20).p99_ms
+        for factor in (0.98, 1.05)
+    ]
+    assert p99_ms[0] <= 30 < p99_ms[1]
+
+
+def test_highest_rate_is_infinite_where_the_model_takes_no_time():
+    assert np.isinf(highest_rate_rps(WORKLOAD, linear_profile(0, 0), CONFIG, slo_latency_ms=10))
+
+
 def test_fewest_workers_meet_the_slo_and_one_less_does_not():
     busy = WORKLOAD.scale_rate(15)
     n_workers = fewest_workers(busy, PROFILE, CONFIG, slo_latency_ms=12)
