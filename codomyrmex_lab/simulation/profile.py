@@ -99,7 +99,8 @@ def profile(
         Measure what engine and driver add as well; some seconds per variant. Without it a
         simulation is that of an engine that adds nothing.
     progress : bool or callable
-        Show a bar of points that are done; or a function of the numbers done and in total.
+        Show a bar of points that are done, or of the part of them that the spent budget stands
+        for if that is more; or a function of the numbers done and in total.
     cache_dir : path or None
         Where profiles are kept; this user's cache folder if None.
     refresh : bool
@@ -223,7 +224,7 @@ def _measured(
             confidence=plan.confidence,
             precision=plan.precision,
             budget_s=plan.budget_s,
-            show=lambda done, total: shown.update(min(done, total - 1), now=True),
+            show=lambda done, total: shown.update(min(done, total - 1)),
         )
         frame = _frame(samples)
         medians = points_of(frame, plan.confidence)

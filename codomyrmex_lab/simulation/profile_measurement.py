@@ -49,21 +49,30 @@ def measure_points(
 
     Goes round all points at least once, and then until the confidence interval of each point's
     median lies within ``precision`` of it, eight times at least, or the budget is spent.
+
+    ``show`` is told how many points are settled, or which part of them the spent budget stands
+    for if that is more, and how many there are; after each visit.
     """
     samples: dict[Point, list[float]] = {point: [] for point in points}
     unsettled = list(points)
-    end_s = time.perf_counter() + budget_s
+    begin_s = time.perf_counter()
+    end_s = begin_s + budget_s
     n_rounds = 0
+
+    def show_progress() -> None:
+        spent = min((time.perf_counter() - begin_s) / budget_s, 1.0)
+        show(max(len(points) - len(unsettled), int(spent * len(points))), len(points))
+
     while unsettled and (n_rounds == 0 or time.perf_counter() < end_s):
         for point in inputs.in_random_order(unsettled):
             if n_rounds == 0 or time.perf_counter() < end_s:
                 samples[point] += visit(point)
+                show_progress()
         n_rounds += 1
         if n_rounds >= _FEWEST_ROUNDS:
             unsettled = [
                 point for point in unsettled if not _settled(samples[point], confidence, precision)
             ]
-        show(len(points) - len(unsettled), len(points))
     return samples
 
 
