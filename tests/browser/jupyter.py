@@ -19,9 +19,11 @@ __all__ = [
     "MAKE_LAB",
     "NOTEBOOK",
     "WAIT_MS",
+    "NotebookFailedError",
     "choose_dark_theme",
     "copy_checkout",
     "dashboard",
+    "failures",
     "find_chromium",
     "open_page",
     "run_all_cells",
@@ -32,6 +34,7 @@ __all__ = [
 MAKE_LAB = ("make", "--old-file=.venv/lab.ok", "lab")  # a copy must not install itself
 NOTEBOOK = "notebooks/01_quickstart.ipynb"
 WAIT_MS = 30_000  # a bound for a slow and noisy machine, never a delay
+_NOTEBOOK_MS = 300_000  # the same for all cells of a notebook, which may compile and measure first
 _FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -143,17 +146,41 @@ def open_page(
             context.close()
 
 
+class NotebookFailedError(Exception):
+    """A cell raised an error, or the kernel died; holds what the page says of it."""
+
+
 def run_all_cells(page: Page) -> None:
-    """Choose Run All Cells in the menu and wait until the last cell has run."""
+    """Choose Run All Cells in the menu and wait until the last cell has run.
+
+    Raises
+    ------
+    NotebookFailedError
+        A cell raised an error, or JupyterLab asks something, as when the kernel has died.
+    """
     kernel = page.locator("#jp-main-statusbar").get_by_text(re.compile(r"ipykernel.*Idle"))
     kernel.wait_for()
     page.locator(".jp-CodeCell").first.wait_for()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
     last = page.locator(".jp-CodeCell .jp-InputPrompt").last
-    last.filter(has_text="[*]").wait_for()
-    last.filter(has_text=re.compile(r"\[\d+\]")).wait_for()
+    told = failures(page)
+    for prompt in (r"\[\*\]", r"\[(\d+| )\]"):  # no number: an earlier cell failed
+        reached = last.filter(has_text=re.compile(prompt))
+        reached.or_(told).first.wait_for(state="attached", timeout=_NOTEBOOK_MS)
+        if told.count():
+            raise NotebookFailedError("\n".join(told.all_inner_texts()))
+    if last.filter(has_text="[ ]").count():
+        raise NotebookFailedError("The last cell was not run; no cell says why.")
     kernel.wait_for()
+
+
+def failures(page: Page) -> Locator:
+    """Return the tracebacks of cells and the dialogs of JupyterLab, as when a kernel has died."""
+    traceback = page.locator('[data-mime-type="application/vnd.jupyter.stderr"]')
+    return traceback.filter(has_text=re.compile(r"Cell In\s?\[\d+\]")).or_(
+        page.locator(".jp-Dialog-content")
+    )
 
 
 def dashboard(page: Page) -> Locator:

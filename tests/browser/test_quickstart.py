@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from codomyrmex_lab.dashboards.settings import describe_config
 from codomyrmex_lab.export import load_config
 from tests.browser.conftest import Opened
-from tests.browser.jupyter import NOTEBOOK, WAIT_MS, dashboard, slider
+from tests.browser.jupyter import NOTEBOOK, WAIT_MS, dashboard, failures, slider
 
 
 def test_the_printed_address_leads_to_the_notebook_and_needs_its_token(quickstart: Opened) -> None:
@@ -26,7 +26,7 @@ def test_the_printed_address_leads_to_the_notebook_and_needs_its_token(quickstar
 def test_every_cell_runs_without_error(quickstart: Opened) -> None:
     prompts = quickstart.page.locator(".jp-CodeCell .jp-InputPrompt").all_text_contents()
     assert prompts == [f"[{number}]:" for number in range(1, len(prompts) + 1)]
-    assert quickstart.page.locator('[data-mime-type*="error"]').count() == 0
+    assert failures(quickstart.page).count() == 0
 
 
 def test_a_slider_moved_by_keyboard_is_answered_and_exported(quickstart: Opened) -> None:
