@@ -3,7 +3,7 @@
 What a window needs of a row is worked out once, for all rows together that are new since the
 window before: each call of NumPy on more than a few hundred values lets go of the interpreter
 lock and has to win it back from the engine's threads, so few calls on many rows wait less than
-many calls on few.
+many calls on few. What is added up for a window is then only a few hundred numbers per stretch.
 """
 
 from __future__ import annotations
@@ -18,8 +18,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomyrmex_lab.optimization.models import check_duration
-from codomyrmex_lab.tracing.columns import NONE
-from codomyrmex_lab.tracing.rows import SplitRows, as_rows, error_codes
+from codomyrmex_lab.tracing.rows import (
+    ANSWERED,
+    BATCH,
+    HAS_KEY,
+    HIT,
+    JOINED,
+    N_FACTS,
+    UNSERVED,
+    TimedRows,
+    as_rows,
+)
+from codomyrmex_lab.tracing.sorted_samples import SortedSamples, percentiles_over
 
 __all__ = ["LiveRows", "WindowFigures"]
 
@@ -27,6 +37,19 @@ _MOST_BLOCKS, _MOST_REQUESTS = 512, 500_000
 _BLOCKS_AT_ONCE = 8  # larger arrays leave the processor's cache
 _PERCENTS = (50, 95, 99)
 _LAST_TICK = np.iinfo(np.int64).max
+_FACTS = np.arange(N_FACTS)
+_COUNTED = np.array(
+    [
+        _FACTS & BATCH == 0,
+        _FACTS & BATCH != 0,
+        _FACTS & ANSWERED != 0,
+        _FACTS & (HAS_KEY | HIT) != 0,
+        _FACTS & HIT != 0,
+        _FACTS & (HIT | UNSERVED | BATCH | JOINED) == 0,
+    ],
+    dtype=np.int64,
+)
+"""Which facts make a request, a batch, an answer, a look-up, a hit, a computed request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,52 +91,51 @@ class _Segment:
 
     Parameters
     ----------
-    requests : int64, shape (6, n_requests)
-        End, latency and wait in ns; and, as 0 or 1, whether it was answered without error, looked
-        up in the cache, and answered from there. A failed request has waited for nothing.
-    batches : int64, shape (2, n_batches)
-        End in ns, and requests computed.
+    end_ns, latency_ns, waited_ns : int64, shape (n_rows,)
+        Who was not answered has waited for nothing, and has no latency that counts.
+    facts : int64, shape (n_rows,)
+        What holds of each, as bits: :class:`~codomyrmex_lab.tracing.rows.TimedRows`.
 
     Attributes
     ----------
-    counts : list of int
-        Requests, batches, ns waited, answered, looked up, answered from the cache, computed.
+    n_by_facts : int64, shape (N_FACTS,)
+        How many rows there are with each combination of facts.
+    waited_ns : int
+        By all together.
+    latency_ns : SortedSamples
+        Of those answered without error.
     """
 
-    def __init__(self, requests: NDArray[np.int64], batches: NDArray[np.int64]) -> None:
-        self._requests, self._batches = requests, batches
-        counts = requests[2:].sum(axis=1).tolist() + batches[1:].sum(axis=1).tolist()
-        self.counts: list[int] = [requests.shape[1], batches.shape[1], *counts]
-        self.latency_ns = requests[1][requests[3] == 1]
-        ends_ns = np.concatenate([requests[0], batches[0]])
-        self.oldest_end_ns = int(ends_ns.min(initial=_LAST_TICK))
+    def __init__(
+        self,
+        end_ns: NDArray[np.int64],
+        latency_ns: NDArray[np.int64],
+        waited_ns: NDArray[np.int64],
+        facts: NDArray[np.int64],
+    ) -> None:
+        self._rows = (end_ns, latency_ns, waited_ns, facts)
+        self.n_by_facts = np.bincount(facts, minlength=N_FACTS)
+        self.waited_ns = int(waited_ns.sum())
+        self.latency_ns = SortedSamples(latency_ns[facts & ANSWERED != 0])
+        self._oldest_end_ns = int(end_ns.min(initial=_LAST_TICK))
 
-    @property
-    def n_requests(self) -> int:
-        """How many it holds."""
-        return self.counts[0]
+    def __len__(self) -> int:
+        return len(self._rows[0])
 
     @classmethod
     def of(cls, blocks: Sequence[bytes]) -> _Segment:
         """Return what some blocks hold."""
-        split = SplitRows(as_rows(blocks))
-        _, arrival_ns, third, _, kind = split.requests
-        _, batch_start_ns, batch_end_ns, _, batch_kind = split.batches
-        end_ns = split.of_batch(batch_end_ns, third)
-        wait_ns = np.maximum(split.of_batch(batch_start_ns, end_ns) - arrival_ns, 0)
-        answered = split.of_batch(error_codes(batch_kind), error_codes(kind)) == NONE
-        latency_ns, flags = end_ns - arrival_ns, (answered, split.has_key, split.is_hit)
-        return cls(
-            np.stack([end_ns, latency_ns, wait_ns * answered, *flags]),
-            np.stack([batch_end_ns, split.size]),
-        )
+        timed = TimedRows(as_rows(blocks))
+        is_answered = timed.facts & ANSWERED != 0
+        waited_ns = np.maximum(timed.start_ns - timed.arrival_ns, 0) * is_answered
+        return cls(timed.end_ns, timed.end_ns - timed.arrival_ns, waited_ns, timed.facts)
 
     def since(self, tick_ns: int) -> _Segment:
         """Return what ended after a tick."""
-        if self.oldest_end_ns > tick_ns:
+        if self._oldest_end_ns > tick_ns:
             return self
-        requests, batches = self._requests, self._batches
-        return _Segment(requests[:, requests[0] > tick_ns], batches[:, batches[0] > tick_ns])
+        inside = self._rows[0] > tick_ns
+        return _Segment(*(column[inside] for column in self._rows))
 
 
 class LiveRows:
@@ -122,7 +144,6 @@ class LiveRows:
     def __init__(self) -> None:
         self._new: deque[tuple[int, bytes]] = deque(maxlen=_MOST_BLOCKS)
         self._known: deque[tuple[int, _Segment]] = deque()
-        self._latency_ns = np.empty(0, dtype=np.int64)  # kept: new memory costs more than to sort
         self._lock = threading.Lock()
 
     def put(self, packed_ns: int, block: bytes) -> None:
@@ -146,7 +167,7 @@ class LiveRows:
                 for packed_ns, segment in self._known
                 if packed_ns > since_ns
             ]
-            return self._figures(segments, seconds)
+            return _figures_of(segments, seconds)
 
     def _get_to_know(self, since_ns: int) -> None:
         """Work out what is new and was packed after a tick."""
@@ -158,31 +179,28 @@ class LiveRows:
             del new[-_BLOCKS_AT_ONCE:]
             packed_ns = max(tick_ns for tick_ns, _ in some)
             self._known.append((packed_ns, _Segment.of([block for _, block in some])))
-        while sum(segment.n_requests for _, segment in self._known) > _MOST_REQUESTS:
+        while sum(len(segment) for _, segment in self._known) > _MOST_REQUESTS:
             self._known.popleft()
 
-    def _figures(self, segments: Sequence[_Segment], seconds: float) -> WindowFigures:
-        counts = [sum(column) for column in zip(*(s.counts for s in segments), strict=True)]
-        n_requests, n_batches, waited_ns, n_answered, n_lookups, n_hits, n_computed = (
-            counts or [0] * 7
-        )
-        p50_ms, p95_ms, p99_ms = [math.nan] * 3
-        if n_answered:
-            if n_answered > len(self._latency_ns):
-                self._latency_ns = np.empty(2 * n_answered, dtype=np.int64)
-            latency_ns = self._latency_ns[:n_answered]
-            np.concatenate([segment.latency_ns for segment in segments], out=latency_ns)
-            in_ns = np.percentile(latency_ns, _PERCENTS, overwrite_input=True)
-            p50_ms, p95_ms, p99_ms = (in_ns / 1e6).tolist()
-        return WindowFigures(
-            seconds=seconds,
-            n_requests=n_requests,
-            n_errors=n_requests - n_answered,
-            throughput_rps=n_answered / seconds,
-            cache_hit_rate=n_hits / n_lookups if n_lookups else 0.0,
-            p50_ms=p50_ms,
-            p95_ms=p95_ms,
-            p99_ms=p99_ms,
-            mean_batch_size=n_computed / n_batches if n_batches else 0.0,
-            mean_queue_length=waited_ns / 1e9 / seconds,
-        )
+
+def _figures_of(segments: Sequence[_Segment], seconds: float) -> WindowFigures:
+    n_by_facts = sum((s.n_by_facts for s in segments), start=np.zeros(N_FACTS, dtype=np.int64))
+    n_requests, n_batches, n_answered, n_lookups, n_hits, n_computed = (
+        _COUNTED @ n_by_facts
+    ).tolist()
+    p50_ms = p95_ms = p99_ms = math.nan
+    if n_answered:
+        in_ns = percentiles_over([segment.latency_ns for segment in segments], _PERCENTS)
+        p50_ms, p95_ms, p99_ms = (value / 1e6 for value in in_ns)
+    return WindowFigures(
+        seconds=seconds,
+        n_requests=n_requests,
+        n_errors=n_requests - n_answered,
+        throughput_rps=n_answered / seconds,
+        cache_hit_rate=n_hits / n_lookups if n_lookups else 0.0,
+        p50_ms=p50_ms,
+        p95_ms=p95_ms,
+        p99_ms=p99_ms,
+        mean_batch_size=n_computed / n_batches if n_batches else 0.0,
+        mean_queue_length=sum(s.waited_ns for s in segments) / 1e9 / seconds,
+    )

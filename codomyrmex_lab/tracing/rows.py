@@ -28,15 +28,18 @@ from codomyrmex_lab.tracing.columns import (
 )
 
 __all__ = [
+    "ANSWERED",
     "BATCH",
     "BATCH_KINDS",
     "COMPUTED",
     "HAS_KEY",
     "HIT",
     "JOINED",
+    "N_FACTS",
     "UNSERVED",
     "WIDTH",
     "SplitRows",
+    "TimedRows",
     "as_rows",
     "columns_of",
     "error_codes",
@@ -51,8 +54,10 @@ __all__ = [
 
 WIDTH = 5
 COMPUTED, HAS_KEY, JOINED, HIT, UNSERVED, BATCH = 0, 1, 2, 4, 8, 16
+ANSWERED, N_FACTS = 32, 64
 _REASON_SHIFT, _ERROR_SHIFT, _PRIORITY_SHIFT = 5, 8, 32
 _REASON_MASK, _ERROR_MASK = 0x7, 0xFF_FFFF
+_ERROR_BITS = _ERROR_MASK << _ERROR_SHIFT
 _MOST_ERRORS = _ERROR_MASK - 1
 
 BATCH_KINDS = {reason.value: BATCH | code << _REASON_SHIFT for code, reason in enumerate(REASONS)}
@@ -144,6 +149,36 @@ class SplitRows:
         if not len(column):
             return otherwise
         return np.where(self.is_computed, column[self.batch], otherwise)
+
+
+class TimedRows:
+    """When each row began and ended, and what holds of it: all that a window asks for.
+
+    Quicker than :class:`SplitRows` for few rows, as it makes fewer and smaller arrays.
+
+    Parameters
+    ----------
+    rows : int64, shape (n_rows, WIDTH)
+        In the order in which they were noted.
+
+    Attributes
+    ----------
+    arrival_ns, start_ns, end_ns : int64, shape (n_rows,)
+        What the cache answered, or nobody, starts when it ends. Arrivals of batches mean nothing.
+    facts : int64, shape (n_rows,)
+        Sum of ``HAS_KEY``, ``JOINED``, ``HIT``, ``UNSERVED``, ``BATCH`` and ``ANSWERED``, where
+        each holds; below ``N_FACTS``.
+    """
+
+    def __init__(self, rows: NDArray[np.int64]) -> None:
+        _, self.arrival_ns, third, _, kind = np.ascontiguousarray(rows.T)
+        is_alone = kind & (HIT | UNSERVED | BATCH) != 0
+        # a computed request follows its batch, with others of the same batch in between
+        of = np.maximum.accumulate(np.where(is_alone, np.arange(len(rows)), 0))
+        self.end_ns = third[of]
+        self.start_ns = np.where(is_alone, self.end_ns, self.arrival_ns[of])
+        is_answered = kind[of] & _ERROR_BITS | kind & BATCH == 0
+        self.facts = kind & (ANSWERED - 1) | is_answered * ANSWERED
 
 
 def columns_of(rows: NDArray[np.int64]) -> tuple[RequestColumns, BatchColumns]:

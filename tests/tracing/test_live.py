@@ -1,5 +1,6 @@
 import math
 
+import pandas as pd
 import pytest
 
 from codomyrmex_lab.errors import SettingError
@@ -65,10 +66,9 @@ def test_longer_window_reaches_back_behind_a_shorter_one() -> None:
     assert longer.n_requests == 20_000
 
 
-def test_window_over_everything_agrees_with_the_summary(
-    make_batch: MakeBatch, make_request: MakeRequest
+def record_all_kinds(
+    recorder: TraceRecorder, make_batch: MakeBatch, make_request: MakeRequest
 ) -> None:
-    recorder = TraceRecorder(clock_ns=lambda: 10 * S)
     for number in range(0, 3000, 6):
         due = number * 1000
         joined = make_request(number + 1, due + 700, key=("k", number))
@@ -81,6 +81,13 @@ def test_window_over_everything_agrees_with_the_summary(
         if number % 600 == 0:
             recorder.window(20)  # so that the next one finds some known and some new
 
+
+def test_window_over_everything_agrees_with_the_summary(
+    make_batch: MakeBatch, make_request: MakeRequest
+) -> None:
+    recorder = TraceRecorder(clock_ns=lambda: 10 * S)
+    record_all_kinds(recorder, make_batch, make_request)
+
     window, summary = recorder.window(20), recorder.trace().summary()
 
     assert (window.n_requests, window.n_errors) == (summary.n_requests, summary.n_errors)
@@ -91,6 +98,31 @@ def test_window_over_everything_agrees_with_the_summary(
     results = recorder.trace().results
     waited_ms = results.loc[results["error"].isna(), "queue_ms"].sum()
     assert window.mean_queue_length == pytest.approx(waited_ms / 1e3 / 20)
+
+
+def test_window_that_begins_among_known_rows_holds_those_that_ended_later(
+    make_batch: MakeBatch, make_request: MakeRequest
+) -> None:
+    recorder = TraceRecorder(clock_ns=lambda: 3 * MS)
+    record_all_kinds(recorder, make_batch, make_request)
+    trace = recorder.trace()
+
+    window = recorder.window(0.0015)
+
+    frame = trace.frame()
+    since = pd.Timedelta(1_500_000 - trace.origin_ns, "ns")
+    inside = frame[frame["end"] > since]
+    answered = inside[inside["error"].isna()]
+    batches = trace.batches[trace.batches["end"] > since]
+    assert 0 < len(inside) < len(frame)
+    assert (window.n_requests, window.n_errors) == (len(inside), len(inside) - len(answered))
+    assert window.p50_ms == pytest.approx(answered["latency_ms"].median())
+    assert window.p99_ms == pytest.approx(answered["latency_ms"].quantile(0.99))
+    assert window.mean_batch_size == pytest.approx(batches["size"].mean())
+    assert window.mean_queue_length == pytest.approx(answered["queue_ms"].sum() / 1.5)
+    assert window.cache_hit_rate == pytest.approx(
+        inside["from_cache"].sum() / inside["key"].notna().sum()
+    )
 
 
 def test_length_outside_its_range_is_refused() -> None:
