@@ -57,7 +57,8 @@ def explain(
         what += f"these is {in_words(chosen)}"
     else:
         what += f", reached by {in_words(chosen)}"
-    figures = dict.fromkeys([name, *(constraint.figure for constraint in constraints)])
+    errors = ["error_rate"] if row["error_rate"] > 0 else []
+    figures = dict.fromkeys([name, *(constraint.figure for constraint in constraints), *errors])
     return f"{what}, with {', '.join(f'{one} {row[one]:.4g}' for one in figures)}."
 
 

@@ -47,13 +47,18 @@ class Figure:
     of_model: bool = False
 
 
+def _percentile(percent: int) -> Figure:
+    meaning = f"ms at the {percent}th percentile of latency; a failed request is never answered"
+    return Figure(f"p{percent}_ms", meaning, True)
+
+
 _FIGURES = (
     Figure("throughput_rps", "requests/s answered without error", False),
-    Figure("mean_ms", "ms of mean latency", True),
-    Figure("p50_ms", "ms at the 50th percentile of latency", True),
-    Figure("p90_ms", "ms at the 90th percentile of latency", True),
-    Figure("p95_ms", "ms at the 95th percentile of latency", True),
-    Figure("p99_ms", "ms at the 99th percentile of latency", True),
+    Figure("mean_ms", "ms of mean latency, of the requests answered without error", True),
+    _percentile(50),
+    _percentile(90),
+    _percentile(95),
+    _percentile(99),
     Figure("error_rate", "share of the requests that failed", True),
     Figure("cache_hit_rate", "share of the look-ups that found their result in the cache", False),
     Figure("worker_s_per_1k", "worker-seconds per 1,000 requests, busy or not", True),

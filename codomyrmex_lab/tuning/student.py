@@ -25,12 +25,14 @@ def mean_interval(values: Sequence[float], confidence: float) -> Estimate:
     Parameters
     ----------
     values : sequence of float
-        One per run. Fewer than two bound nothing.
+        One per run. Fewer than two bound nothing, nor do some infinite ones among others.
     confidence : float
         Above 0 and below 1.
     """
     n = len(values)
     mean = float(np.mean(values)) if n else math.nan
+    if n >= 2 and all(value == math.inf for value in values):
+        return Estimate(mean, mean, mean, n)
     if n < 2 or not math.isfinite(mean):
         return Estimate(mean, -math.inf, math.inf, n)
     reach = student_quantile((1 + confidence) / 2, n - 1) * float(np.std(values, ddof=1))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from enum import Enum
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from codomyrmex_lab.optimization.models import (
     BatchingStrategy,
@@ -42,6 +43,7 @@ _ENUMS: Mapping[str, type[Enum]] = {
     "batching_strategy": BatchingStrategy,
     "queue_full": QueueFullAction,
 }
+_PERCENTS = (50, 90, 95, 99)
 _OF_RUN = tuple(figure.name for figure in FIGURES.values() if not figure.of_model)
 
 
@@ -64,20 +66,37 @@ class Trial:
     largest_batch: int
 
 
-def figures_of_run(summary: TraceSummary, config: OptimizationConfig) -> dict[str, float]:
+def figures_of_run(
+    summary: TraceSummary,
+    config: OptimizationConfig,
+    answered_ms: Callable[[], NDArray[np.float64]],
+) -> dict[str, float]:
     """Return the figures of a run, measured or simulated.
 
-    ``worker_s_per_1k`` counts workers for as long as the run lasted, busy or not.
+    In the percentiles a request that failed counts as one that is never answered: turning
+    requests away does not make a config hold its limit. ``worker_s_per_1k`` counts workers for as
+    long as the run lasted, busy or not.
+
+    Parameters
+    ----------
+    summary : TraceSummary
+        Of the run.
+    config : OptimizationConfig
+        Of the run.
+    answered_ms : callable
+        Returns the latencies of the requests answered without error, in ms.
     """
     n_answered = summary.n_requests - summary.n_errors
     worker_s = config.num_workers * summary.duration_s
+    percentiles_ms = {f"p{percent}_ms": getattr(summary, f"p{percent}_ms") for percent in _PERCENTS}
+    if summary.n_errors:
+        all_ms = np.append(answered_ms(), np.full(summary.n_errors, np.inf))
+        found_ms = np.percentile(all_ms, _PERCENTS, method="higher")  # none is between two
+        percentiles_ms = dict(zip(percentiles_ms, found_ms.tolist(), strict=True))
     return {
         "throughput_rps": summary.throughput_rps,
         "mean_ms": summary.mean_ms,
-        "p50_ms": summary.p50_ms,
-        "p90_ms": summary.p90_ms,
-        "p95_ms": summary.p95_ms,
-        "p99_ms": summary.p99_ms,
+        **percentiles_ms,
         "error_rate": summary.n_errors / summary.n_requests if summary.n_requests else math.nan,
         "cache_hit_rate": summary.cache_hit_rate,
         "worker_s_per_1k": worker_s / n_answered * 1000 if n_answered else math.inf,
@@ -91,12 +110,15 @@ def run_trials(
     seed: int,
 ) -> list[Trial]:
     """Simulate some configs, one after the other."""
-    trials = []
-    for config in configs:
-        simulated = simulate_columns(workload, profile, config, seed=seed)
-        largest_batch = int(simulated.outcome.calls.size.max(initial=0))
-        trials.append(Trial(config, figures_of_run(simulated.summary(), config), largest_batch))
-    return trials
+    return [_trial(workload, profile, config, seed) for config in configs]
+
+
+def _trial(
+    workload: Workload, profile: ServiceProfile, config: OptimizationConfig, seed: int
+) -> Trial:
+    simulated = simulate_columns(workload, profile, config, seed=seed)
+    figures = figures_of_run(simulated.summary(), config, lambda: simulated.latency_ms)
+    return Trial(config, figures, int(simulated.outcome.calls.size.max(initial=0)))
 
 
 def trials_frame(trials: Iterable[Trial], facts: VariantFacts) -> pd.DataFrame:

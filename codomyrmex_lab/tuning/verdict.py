@@ -40,7 +40,7 @@ class Standing(Enum):
     WORSE = "worse"
     UNKNOWN = "undecided"
     OUT = "out"
-    """It does not, or may not, hold its constraints."""
+    """It does not, or may not, hold its constraints, or its objective is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +54,8 @@ class Verdict:
     standing : tuple of Standing
         Of each config.
     best : int or None
-        Position of the best that holds its constraints; None where none is known to.
+        Position of the best that holds its constraints and has its objective in every run; None
+        where none is known to.
     """
 
     held: tuple[Held, ...]
@@ -89,7 +90,11 @@ def judge(
     """
     held = tuple(_held(own, constraints, confidence) for own in runs)
     losses = [objective.loss(np.array([run[objective.figure.name] for run in own])) for own in runs]
-    able = [place for place, one in enumerate(held) if one is Held.YES]
+    able = [
+        place
+        for place, one in enumerate(held)
+        if one is Held.YES and np.isfinite(losses[place]).all()
+    ]
     if not able:
         return Verdict(held, (Standing.OUT,) * len(runs), None)
     best = min(able, key=lambda place: float(losses[place].mean()))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from codomyrmex_lab.errors import LateDriverWarning, SettingError, TuningError
 from codomyrmex_lab.optimization.models import OptimizationConfig, check_integer
@@ -187,7 +188,12 @@ class _Measurement:
 
     def _figures(self, config: OptimizationConfig, trace: Trace) -> dict[str, float]:
         known = self._result.figures_of(config)  # of them, what the model's variants came with
-        return {**known, **figures_of_run(trace.summary(), config)}
+        return {**known, **figures_of_run(trace.summary(), config, lambda: _answered_ms(trace))}
+
+
+def _answered_ms(trace: Trace) -> NDArray[np.float64]:
+    requests = trace.frame(["latency_ms", "error"])
+    return requests.loc[requests["error"].isna(), "latency_ms"].to_numpy(dtype=np.float64)
 
 
 def _verification(
@@ -260,6 +266,12 @@ def _explanation(
     n_rounds, n = len(measured.rounds), len(measured.finalists)
     runs = f"In {n_rounds} rounds of {len(measured.workload):,} requests"
     asked = " and ".join(str(constraint) for constraint in result.constraints)
+    name = result.objective.figure.name
+    if chosen is None and Held.YES in verdict.held:
+        return (
+            f"{runs}, too many requests failed for any finalist to have a finite {name}; see the "
+            "errors that the engine logged."
+        )
     if chosen is None:
         missed = sum(one is Held.NO for one in verdict.held)
         return (
@@ -267,12 +279,15 @@ def _explanation(
             f"({missed} missed it, {n - missed} cannot be told); search again with a tighter "
             "bound, or measure longer."
         )
-    name = result.objective.figure.name
-    reached = mean_interval([one_round[chosen][name] for one_round in measured.rounds], 0.95)
+    reached, failed = (
+        float(np.mean([one_round[chosen][figure] for one_round in measured.rounds]))
+        for figure in (name, "error_rate")
+    )
     held = f" holds {asked} and" if asked else ""
+    errors = f" with an error_rate of {failed:.4g}" if failed else ""
     return (
-        f"{runs}, {in_words(measured.finalists[chosen])}{held} reaches {name} {reached.value:.4g}"
-        f"; {_ranking_in_words(verdict, n)}."
+        f"{runs}, {in_words(measured.finalists[chosen])}{held} reaches {name} {reached:.4g}"
+        f"{errors}; {_ranking_in_words(verdict, n)}."
     )
 
 

@@ -23,3 +23,5 @@ def test_the_interval_of_a_mean() -> None:
     assert found.ci_high - 10.0 == pytest.approx(4.303 / math.sqrt(3), abs=1e-3)
     assert mean_interval([5.0], 0.95).ci_high == math.inf
     assert math.isnan(mean_interval([], 0.95).value)
+    assert mean_interval([math.inf] * 3, 0.95).ci_low == math.inf
+    assert mean_interval([1.0, math.inf], 0.95).ci_low == -math.inf

@@ -12,8 +12,12 @@ import pandas as pd
 import pytest
 
 from codomyrmex_lab.errors import InfeasibleError, SettingError
-from codomyrmex_lab.optimization.models import OptimizationConfig, QuantizationType
-from codomyrmex_lab.simulation import simulate_summary
+from codomyrmex_lab.optimization.models import (
+    OptimizationConfig,
+    QuantizationType,
+    QueueFullAction,
+)
+from codomyrmex_lab.simulation import simulate_columns, simulate_summary
 from codomyrmex_lab.tuning import SearchSpace, TuningResult, config_of, tune
 from codomyrmex_lab.tuning.space import simplicity
 from tests.tuning.cases import QUALITY, SPACE, affine_profile, traffic
@@ -134,6 +138,36 @@ def test_each_objective_is_pushed_its_way(objective: str) -> None:
     best = values.min() if found.objective.figure.less_is_better else values.max()
     assert found.predicted[found.objective.figure.name] == best
     assert found.predicted["quality"] in (0.97, 0.96)
+
+
+def test_turning_requests_away_does_not_hold_a_limit() -> None:
+    workload, profile = traffic(9000, 3000), affine_profile()
+    base = OptimizationConfig(
+        num_workers=1, enable_caching=False, max_batch_size=8, queue_full=QueueFullAction.REJECT
+    )
+    space = SearchSpace({"max_queue_size": [10, 1900, None]}, base)
+    found = tune(workload, profile, "p99", space=space, progress=False)
+    rates = found.trials["error_rate"].tolist()
+    assert 0.5 < rates[0] < 1
+    assert 0 < rates[1] < 0.05
+    assert found.trials["p99_ms"].iloc[0] == np.inf
+    simulated = simulate_columns(workload, profile, base.replace(max_queue_size=1900))
+    late_ms = [*simulated.latency_ms, *[np.inf] * simulated.summary().n_errors]
+    assert found.trials["p50_ms"].iloc[1] == sorted(late_ms)[1500]
+    assert found.config.max_queue_size is None
+    with pytest.raises(InfeasibleError, match="the best value of all is inf"):
+        only = SearchSpace({"max_queue_size": [10]}, base)
+        tune(workload, profile, "p99", "p99_ms <= 9e9", only, progress=False)
+
+
+def test_requests_that_fail_stand_in_the_explanation() -> None:
+    config = OptimizationConfig(
+        num_workers=1, enable_caching=False, max_queue_size=10, queue_full=QueueFullAction.REJECT
+    )
+    space = SearchSpace({"max_batch_size": [8]}, config)
+    found = tune(traffic(9000, 3000), affine_profile(), space=space, progress=False)
+    assert found.predicted["error_rate"] > 0.1
+    assert f"error_rate {found.predicted['error_rate']:.4g}" in found.explanation
 
 
 def test_memory_counts_the_model_and_the_cache() -> None:

@@ -1,5 +1,7 @@
 """What repeated runs say, from runs with known figures."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -62,3 +64,12 @@ def test_without_a_config_that_holds_there_is_no_best() -> None:
     assert found.best is None
     assert found.standing == (Standing.OUT, Standing.OUT)
     assert found.settled
+
+
+def test_what_fails_too_many_requests_misses_and_is_never_the_best() -> None:
+    failing = [{"p99_ms": math.inf}] * 5
+    assert verdict(failing, runs(30, 1)).held == (Held.NO, Held.YES)
+    unbounded = judge([failing], P99, [], 0.01, confidence=0.95)
+    assert unbounded.best is None
+    assert unbounded.standing == (Standing.OUT,)
+    assert verdict([*failing[:1], *runs(20, 1, n=4)]).held == (Held.UNKNOWN,)

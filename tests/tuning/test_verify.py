@@ -1,6 +1,8 @@
 """Finalists on the real engine, with a model whose calls take a known time."""
 
+import itertools
 import json
+import math
 import threading
 import time
 from typing import Any
@@ -84,6 +86,26 @@ def test_what_misses_in_reality_is_never_reported_as_tuned() -> None:
     with pytest.raises(TuningError, match="There is no tuned config"):
         export(found, "json")
     assert found.evidence["verified"] is None
+
+
+def test_requests_that_fail_are_not_within_the_limit() -> None:
+    """Half of the batches fail, and what is answered is answered at once."""
+    n_calls = itertools.count()
+
+    def failing(inputs: list[Any]) -> list[Any]:
+        if next(n_calls) % 2:
+            raise ValueError("every other batch fails")
+        return inputs
+
+    found = verify(search(5000), failing, WORKLOAD, n_finalists=1, max_rounds=3, progress=False)
+    assert found.verdict.held == (Held.NO,)
+    assert found.comparison.loc[(0, "p99_ms"), "measured"] == math.inf
+    with pytest.raises(TuningError, match="1 missed it"):
+        _ = found.config
+    result = tune(WORKLOAD, affine_profile(), "p99", space=SPACE, progress=False)
+    without = verify(result, failing, WORKLOAD, n_finalists=1, max_rounds=3, progress=False)
+    assert not without.holds
+    assert "too many requests failed for any finalist to have a finite p99_ms" in str(without)
 
 
 def test_a_stopped_verification_says_what_it_has() -> None:
