@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -55,10 +55,6 @@ class Findings:
     batch_sizes: BatchSizes
     load_factor: float = float("nan")
     caveats: tuple[str, ...] = ()
-
-    def with_caveat(self, caveat: str) -> Findings:
-        """Return the same findings with one sentence more beside them."""
-        return replace(self, caveats=(*self.caveats, caveat))
 
 
 def findings_of_trace(trace: Trace, config: OptimizationConfig) -> Findings:

@@ -55,10 +55,8 @@ class WhatIf:
 
     def findings_of(self, workload: Workload, config: OptimizationConfig) -> Findings:
         """Simulate another workload with the same model."""
-        marked = not self.profile.covers(config)
-        simulated = simulate_columns(workload, self.profile, config, extrapolate=marked)
-        found = findings_of_simulation(simulated, config)
-        return found if not marked else found.with_caveat(self._beyond())
+        simulated = simulate_columns(workload, self.profile, config, extrapolate=True)
+        return findings_of_simulation(simulated, config)
 
     def at(self, load: float) -> Workload:
         """Return the workload, ``load`` times as fast."""
@@ -67,12 +65,6 @@ class WhatIf:
             scaled = self.workload.scale_rate(load)
             self._scaled = (load, scaled)
         return scaled
-
-    def _beyond(self) -> str:
-        return (
-            f"Extrapolated: the profile holds batches of up to {self.profile.max_batch_size} and "
-            f"{self.profile.max_workers} calls at once."
-        )
 
 
 def hit_rate_curve(workload: Workload) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

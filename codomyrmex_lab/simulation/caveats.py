@@ -12,9 +12,11 @@ def caveats(profile: ServiceProfile, config: OptimizationConfig) -> tuple[str, .
     """Return, a sentence each, what makes a prediction from this profile less than certain."""
     found = list(profile.foreign())
     if not profile.covers(config):
+        rows = profile.points[profile.points["quantization"] == config.quantization.value]
+        sizes, calls = rows["batch_size"], rows["busy_workers"].max()
         found.append(
-            f"The profile was measured for batches up to {profile.max_batch_size} and "
-            f"{profile.max_workers} calls at once; what goes beyond is extrapolated."
+            f"Extrapolated: the profile holds batches of {_range(sizes.min(), sizes.max())} and "
+            f"{calls} calls at once."
         )
     if config.enable_caching and config.cache_max_bytes is not None:
         found.append(
@@ -24,3 +26,7 @@ def caveats(profile: ServiceProfile, config: OptimizationConfig) -> tuple[str, .
     if config.processor_timeout_ms is not None:
         found.append("processor_timeout_ms is not simulated: model calls run to their end.")
     return tuple(found)
+
+
+def _range(smallest: int, largest: int) -> str:
+    return f"up to {largest}" if smallest == 1 else f"{smallest} to {largest}"

@@ -8,7 +8,12 @@ from hypothesis import given, settings
 
 from codomyrmex_lab.errors import OverloadWarning, ProfileError, SettingError, WorkloadError
 from codomyrmex_lab.optimization import BatchingStrategy, OptimizationConfig, QueueFullAction
-from codomyrmex_lab.simulation import simulate, simulate_columns, simulate_summary
+from codomyrmex_lab.simulation import (
+    ServiceProfile,
+    simulate,
+    simulate_columns,
+    simulate_summary,
+)
 from codomyrmex_lab.tracing import TraceSummary
 from codomyrmex_lab.workloads import Workload
 
@@ -90,7 +95,18 @@ def test_batches_beyond_the_profile_are_refused_or_marked():
     with pytest.raises(ProfileError, match="max_batch_size is 9"):
         simulate(Workload([0.0]), QUICK, config)
     marked = simulate_columns(Workload([0.0]), QUICK, config, extrapolate=True)
-    assert "extrapolated" in marked.warnings[0]
+    assert marked.warnings == (
+        "Extrapolated: the profile holds batches of up to 5 and 3 calls at once.",
+    )
+
+
+def test_batches_below_the_profile_are_refused_or_marked():
+    large = ServiceProfile(QUICK.points[QUICK.points["batch_size"] >= 3], QUICK.residuals)
+    with pytest.raises(ProfileError, match="smallest profiled batch is 3"):
+        simulate(Workload([0.0]), large, CONFIG)
+    marked = simulate_columns(Workload([0.0]), large, CONFIG, extrapolate=True)
+    assert "batches of 3 to 5" in marked.warnings[0]
+    assert marked.latency_ms.tolist() == pytest.approx([1.1])
 
 
 def test_equal_seeds_give_equal_runs_and_others_do_not():
