@@ -94,7 +94,8 @@ def profile(
     precision : float
         Measure each point until that interval is within this share of its median, above 0.
     budget_s : float
-        Time after which points are left as they are, in s, above 0.
+        Time after which points are left as they are, in s, above 0; those that are less certain
+        than asked for are :attr:`ServiceProfile.unsettled`.
     with_engine : bool
         Measure what engine and driver add as well; some seconds per variant. Without it a
         simulation is that of an engine that adds nothing.

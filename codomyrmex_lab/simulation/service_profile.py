@@ -181,6 +181,19 @@ class ServiceProfile:
         """The largest measured number of calls at once."""
         return int(self.points["busy_workers"].max())
 
+    @property
+    def unsettled(self) -> pd.DataFrame:
+        """The points whose interval is wider than was asked for when the budget was spent.
+
+        None where nothing was asked for.
+        """
+        half_ms = (self.points["ci_high_ms"] - self.points["ci_low_ms"]) / 2
+        return self.points[half_ms > self._precision * self.points["service_ms"]]
+
+    @property
+    def _precision(self) -> float:
+        return float(self.settings.get("precision", np.inf))
+
     def covers(self, config: OptimizationConfig) -> bool:
         """Tell whether all that a config can lead to lies within the measured range."""
         rows = self.points[self.points["quantization"] == config.quantization.value]
@@ -360,9 +373,12 @@ class ServiceProfile:
 
     def __repr__(self) -> str:
         variants = ", ".join(one.name for one in self.quantizations)
+        n_unsettled = len(self.unsettled)
+        less_certain = f", {n_unsettled} of them less certain than ±{self._precision:.0%}"
         return (
             f"<ServiceProfile of {self.model}: {variants}; batches up to {self.max_batch_size}, "
-            f"{self.max_workers} calls at once, {len(self.points)} points>"
+            f"{self.max_workers} calls at once, {len(self.points)} points"
+            f"{less_certain if n_unsettled else ''}>"
         )
 
 

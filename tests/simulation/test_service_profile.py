@@ -69,6 +69,18 @@ def test_covers_says_whether_a_config_stays_within_what_was_measured():
     assert not profile.covers(OptimizationConfig(quantization=QuantizationType.INT8))
 
 
+def test_points_less_certain_than_asked_for_are_told():
+    points = linear_profile().points.assign(service_ms=10.0, ci_low_ms=9.6, ci_high_ms=10.4)
+    points.loc[3, ["ci_low_ms", "ci_high_ms"]] = 9.4, 10.8
+    points.loc[7, ["ci_low_ms", "ci_high_ms"]] = -np.inf, np.inf
+    asked = ServiceProfile(points, np.ones(1), settings={"precision": 0.05})
+    assert asked.unsettled.index.tolist() == [3, 7]
+    assert "2 of them less certain than ±5%" in repr(asked)
+    not_asked = ServiceProfile(points, np.ones(1))
+    assert not_asked.unsettled.empty
+    assert "certain" not in repr(not_asked)
+
+
 def test_variant_that_was_not_measured_is_refused():
     with pytest.raises(ProfileError, match="measured for FP32, not for INT8"):
         linear_profile().service_times_ns(QuantizationType.INT8, 1, 1)
