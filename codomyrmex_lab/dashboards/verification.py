@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import Enum
@@ -43,6 +44,8 @@ class VerifiedFigure:
 
     def __str__(self) -> str:
         difference = self.predicted - self.measured
+        if not math.isfinite(difference):
+            return "unknown"
         if self.name in _LATENCIES and abs(difference) < _HARDLY_MS:
             return f"{difference:+.2g} ms"
         return f"{self.error:+.1%}"
