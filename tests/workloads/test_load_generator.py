@@ -56,7 +56,7 @@ def measured(
 
 @pytest.mark.parametrize(
     ("scenario", "target_rps", "min_duration_s"),
-    [(SINGLE_STREAM, None, 1.5), (SERVER, 100, 1.5), (OFFLINE, 3000, 0.5)],
+    [(SINGLE_STREAM, None, 1.5), (SERVER, 400, 1.5), (OFFLINE, 3000, 0.5)],
 )
 def test_loadgen_and_we_agree_on_every_run(
     scenario: LoadGenScenario, target_rps: float | None, min_duration_s: float
