@@ -1,11 +1,15 @@
 """Kernel and reference agree request by request."""
 
+import pytest
 from hypothesis import given, settings
 
+from codomyrmex_lab.optimization import OptimizationConfig
 from codomyrmex_lab.simulation.events.kernel import needs_line, run_kernel
 from codomyrmex_lab.simulation.events.reference import run_reference
+from codomyrmex_lab.tracing.columns import NONE
+from codomyrmex_lab.workloads import Workload
 
-from .cases import assert_same, cases
+from .cases import Case, assert_same, cases, profile_of
 
 
 @settings(max_examples=300, deadline=None)
@@ -16,3 +20,16 @@ def test_kernel_and_reference_agree_on_every_request_and_batch(case):
     assert_same(run_kernel(traffic, plan, with_line=True), expected)
     if not needs_line(traffic, plan):
         assert_same(run_kernel(traffic, plan, with_line=False), expected)
+
+
+@pytest.mark.parametrize(("arrival_s", "hit"), [(0.005099999, True), (0.0051, False)])
+def test_result_expires_at_the_very_end_of_its_time_to_live(arrival_s, hit):
+    case = Case(
+        Workload([0.0, arrival_s], keys=[7, 7]),
+        profile_of(lambda calls, size, cost: 1.1),
+        OptimizationConfig(max_batch_size=1, num_workers=1, cache_ttl_s=0.004),
+        seed=0,
+    )
+    outcome = run_kernel(case.traffic, case.plan)
+    assert_same(outcome, run_reference(case.traffic, case.plan, case.config))
+    assert outcome.batch.tolist() == [0, NONE if hit else 1]
