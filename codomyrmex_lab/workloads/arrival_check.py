@@ -11,6 +11,8 @@ from codomyrmex_lab.errors import WorkloadError
 
 __all__ = ["check_arrivals"]
 
+_LATEST_S = 9_000_000_000
+
 
 def check_arrivals(
     arrival_s: NDArray[np.float64], place: Callable[[int], str], shown: Callable[[int], str]
@@ -38,6 +40,12 @@ def check_arrivals(
         raise WorkloadError(
             f"{place(row)}: arrival {shown(row)} comes before the previous one, "
             f"{shown(row - 1)}; sort the rows by arrival."
+        )
+    if len(arrival_s) and arrival_s[-1] > _LATEST_S:
+        row = len(arrival_s) - 1
+        raise WorkloadError(
+            f"{place(row)}: arrival {shown(row)} is later than {_LATEST_S:,} s, the most that "
+            "nanoseconds can count; is it in another unit?"
         )
     if len(arrival_s) and arrival_s[0] < 0:
         raise WorkloadError(f"{place(0)}: arrival {shown(0)} is negative; expected at least 0.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Literal, Self
+from typing import Self
 
 import pandas as pd
 
@@ -14,7 +14,7 @@ from codomyrmex_lab.workloads.formats.burstgpt import read_burstgpt
 from codomyrmex_lab.workloads.formats.load_tool import read_load_tool
 from codomyrmex_lab.workloads.formats.mooncake import read_mooncake
 from codomyrmex_lab.workloads.readers import read_csv, read_frame, read_jsonl, read_parquet
-from codomyrmex_lab.workloads.table import Columns, RequestTable
+from codomyrmex_lab.workloads.table import Columns, RequestTable, TimeUnit
 
 __all__ = ["Loadable"]
 
@@ -42,6 +42,7 @@ class Loadable:
         key: str | None = None,
         payload: str | None = None,
         priority: str | None = None,
+        time_unit: TimeUnit = "s",
     ) -> Self:
         """Read a CSV file with a header line.
 
@@ -50,14 +51,16 @@ class Loadable:
         path : path-like
             A UTF-8 file.
         arrival : str
-            Column of arrival times, sorted: numbers of seconds, or ISO 8601 timestamps, read to
-            the nanosecond. The workload's times count from the first.
+            Column of arrival times, sorted: numbers, or ISO 8601 timestamps, read to the
+            nanosecond. The workload's times count from the first.
         key : str or None
             Column that is equal for equal inputs; the payload's by default, else all differ.
         payload : str or None
             Column of inputs; the key's by default.
         priority : str or None
             Column of whole numbers, larger leaves first; 0 by default.
+        time_unit : {"s", "ms", "us", "ns"}
+            What arrival times count that are numbers.
 
         Returns
         -------
@@ -68,8 +71,10 @@ class Loadable:
         ------
         WorkloadError
             Names the file, and the column and the row, that cannot be used.
+        SettingError
+            ``time_unit`` is none of these.
         """
-        return cls._from_table(read_csv(path), Columns(arrival, key, payload, priority))
+        return cls._from_table(read_csv(path), Columns(arrival, key, payload, priority, time_unit))
 
     @classmethod
     def from_jsonl(
@@ -80,9 +85,12 @@ class Loadable:
         key: str | None = None,
         payload: str | None = None,
         priority: str | None = None,
+        time_unit: TimeUnit = "s",
     ) -> Self:
         """Read a file with one JSON object per line; parameters as for :meth:`from_csv`."""
-        return cls._from_table(read_jsonl(path), Columns(arrival, key, payload, priority))
+        return cls._from_table(
+            read_jsonl(path), Columns(arrival, key, payload, priority, time_unit)
+        )
 
     @classmethod
     def from_parquet(
@@ -93,9 +101,12 @@ class Loadable:
         key: str | None = None,
         payload: str | None = None,
         priority: str | None = None,
+        time_unit: TimeUnit = "s",
     ) -> Self:
         """Read a Parquet file; parameters as for :meth:`from_csv`."""
-        return cls._from_table(read_parquet(path), Columns(arrival, key, payload, priority))
+        return cls._from_table(
+            read_parquet(path), Columns(arrival, key, payload, priority, time_unit)
+        )
 
     @classmethod
     def from_frame(
@@ -106,9 +117,12 @@ class Loadable:
         key: str | None = None,
         payload: str | None = None,
         priority: str | None = None,
+        time_unit: TimeUnit = "s",
     ) -> Self:
         """Take a frame with one row per request; parameters as for :meth:`from_csv`."""
-        return cls._from_table(read_frame(frame), Columns(arrival, key, payload, priority))
+        return cls._from_table(
+            read_frame(frame), Columns(arrival, key, payload, priority, time_unit)
+        )
 
     @classmethod
     def from_azure(cls, path: str | Path) -> Self:
@@ -130,9 +144,7 @@ class Loadable:
         return cls._from_table(*read_mooncake(path))
 
     @classmethod
-    def from_load_tool_jsonl(
-        cls, path: str | Path, *, time_unit: Literal["s", "ms"] = "ms"
-    ) -> Self:
+    def from_load_tool_jsonl(cls, path: str | Path, *, time_unit: TimeUnit = "ms") -> Self:
         """Read a load generator's JSONL: a schedule, or AIPerf's records of finished requests.
 
         Parameters
@@ -141,7 +153,7 @@ class Loadable:
             Lines with ``timestamp``, and the input in ``messages``, ``text_input``,
             ``input_text``, ``text``, ``prompt`` or ``hash_ids`` if there is one; or lines with
             ``metadata.request_start_ns``, in any order.
-        time_unit : {"ms", "s"}
+        time_unit : {"ms", "s", "us", "ns"}
             What ``timestamp`` counts: ms in AIPerf's schedules, s in GuideLLM's.
         """
         return cls._from_table(*read_load_tool(path, time_unit))

@@ -16,6 +16,8 @@ from codomyrmex_lab.workloads.table import RequestTable
 
 __all__ = ["numbered_lines", "read_csv", "read_frame", "read_jsonl", "read_parquet"]
 
+_PACKED = {b"\x1f\x8b": "gzip", b"PK\x03\x04": "zip", b"(\xb5/\xfd": "zstd", b"BZh": "bzip2"}
+
 
 def read_csv(path: str | Path) -> RequestTable:
     """Read a CSV file with a header line; words such as ``NA`` are text, empty fields missing.
@@ -41,8 +43,10 @@ def read_csv(path: str | Path) -> RequestTable:
             )
     except pd.errors.EmptyDataError:
         raise WorkloadError(f"{path} is empty; expected a header line and rows.") from None
-    except (pd.errors.ParserError, pd.errors.ParserWarning, UnicodeDecodeError, OSError) as error:
+    except (pd.errors.ParserError, pd.errors.ParserWarning, OSError) as error:
         raise WorkloadError(f"{path} cannot be read as CSV: {_one_line(error)}") from error
+    except UnicodeDecodeError as error:
+        raise WorkloadError(f"{path} cannot be read as CSV: {_why_no_text(file)}.") from error
     return RequestTable(frame, str(path), lambda row: f"line {_csv_line(file, row)}")
 
 
@@ -76,8 +80,10 @@ def numbered_lines(path: str | Path, kind: str) -> Iterator[tuple[int, str]]:
             for number, line in enumerate(stream, start=1):
                 if line.strip():
                     yield number, line
-    except (UnicodeDecodeError, OSError) as error:
+    except OSError as error:
         raise WorkloadError(f"{path} cannot be read as {kind}: {_one_line(error)}") from error
+    except UnicodeDecodeError as error:
+        raise WorkloadError(f"{path} cannot be read as {kind}: {_why_no_text(file)}.") from error
 
 
 def read_parquet(path: str | Path) -> RequestTable:
@@ -117,9 +123,22 @@ def _existing(path: str | Path, kind: str) -> Path:
     return file
 
 
+def _why_no_text(file: Path) -> str:
+    with file.open("rb") as stream:
+        begins = stream.read(4)
+    for magic, packer in _PACKED.items():
+        if begins.startswith(magic):
+            return f"it is compressed by {packer}; unpack it first"
+    return "it is not UTF-8 text; save it as such"
+
+
 def _json_object(line: str, place: str) -> dict[str, Any]:
     try:
-        value = json.loads(line)
+        value = json.loads(line.strip())
+    except json.JSONDecodeError as error:
+        raise WorkloadError(
+            f"{place} is not valid JSON: {error.msg}, at character {error.pos + 1}."
+        ) from None
     except (ValueError, RecursionError) as error:
         raise WorkloadError(f"{place} is not valid JSON: {_one_line(error)}") from None
     if not isinstance(value, dict):

@@ -10,16 +10,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from codomyrmex_lab.errors import WorkloadError
+from codomyrmex_lab.errors import SettingError, WorkloadError
 from codomyrmex_lab.optimization.keys import exact_key
 from codomyrmex_lab.workloads.arrival_check import check_arrivals
 
-__all__ = ["Columns", "RequestTable"]
+__all__ = ["Columns", "RequestTable", "TimeUnit"]
 
 _NESTED = (dict, list, set, np.ndarray)
 _INT32 = np.iinfo(np.int32)
-_PER_SECOND = {"s": 1, "ms": 1000}
-_WORDS = {"s": "seconds", "ms": "milliseconds"}
+_ZONE = r"[T ].*(?:[Zz]|[+-]\d\d(?::?\d\d)?)$"
+
+TimeUnit = Literal["s", "ms", "us", "ns"]
+"""What the numbers of a column of times count."""
+
+_PER_SECOND = {"s": 1, "ms": 1e3, "us": 1e6, "ns": 1e9}
+_WORDS = {"s": "seconds", "ms": "milliseconds", "us": "microseconds", "ns": "nanoseconds"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +37,25 @@ class Columns:
         Arrival times: numbers, or timestamps.
     key, payload, priority : str or None
         As for :meth:`Workload.from_csv`.
-    arrival_unit : {"s", "ms"}
-        What the numbers among arrival times count.
+    time_unit : {"s", "ms", "us", "ns"}
+        What arrival times count that are numbers.
+
+    Raises
+    ------
+    SettingError
+        The unit is none of these.
     """
 
     arrival: str
     key: str | None = None
     payload: str | None = None
     priority: str | None = None
-    arrival_unit: Literal["s", "ms"] = "s"
+    time_unit: TimeUnit = "s"
+
+    def __post_init__(self) -> None:
+        if self.time_unit not in _PER_SECOND:
+            known = ", ".join(map(repr, _PER_SECOND))
+            raise SettingError(f"time_unit is {self.time_unit!r}; expected one of {known}.")
 
     @property
     def used(self) -> tuple[str | None, ...]:
@@ -74,6 +89,8 @@ class RequestTable:
             if column is not None and column not in self.frame.columns:
                 present = ", ".join(repr(name) for name in self.frame.columns) or "none"
                 raise WorkloadError(f"{self.source} has no column {column!r}; it has {present}.")
+            if column is not None and (n := list(self.frame.columns).count(column)) > 1:
+                raise WorkloadError(f"{self.source} has {n} columns {column!r}; expected one.")
 
     def require_each(self, column: str, is_good: Callable[[object], bool], expected: str) -> None:
         """Raise ``WorkloadError`` unless every value of a column is of the right kind."""
@@ -90,7 +107,7 @@ class RequestTable:
         frame = self.frame.iloc[order].reset_index(drop=True)
         return RequestTable(frame, self.source, lambda row: self.row_name(int(order[row])))
 
-    def arrival_s(self, column: str, unit: Literal["s", "ms"] = "s") -> NDArray[np.float64]:
+    def arrival_s(self, column: str, unit: TimeUnit = "s") -> NDArray[np.float64]:
         """Return the arrival times in s since the first."""
         raw = self.frame[column]
         seconds = _seconds(raw, _PER_SECOND[unit])
@@ -99,7 +116,8 @@ class RequestTable:
             row = int(np.argmax(unreadable))
             raise WorkloadError(
                 f"{self._place(row, column)}: arrival is {_shown(raw, row)}; expected a number of "
-                f"{_WORDS[unit]} or an ISO 8601 timestamp, the same in all rows."
+                f"{_WORDS[unit]} or an ISO 8601 timestamp, the same in all rows, with a time zone "
+                "in all or in none."
             )
         check_arrivals(seconds, lambda row: self._place(row, column), lambda row: _shown(raw, row))
         since_first: NDArray[np.float64] = seconds - seconds[0]
@@ -120,7 +138,7 @@ class RequestTable:
     def priorities(self, column: str) -> NDArray[np.int32]:
         """Return a column of whole numbers."""
         raw = self.frame[column]
-        values = pd.to_numeric(raw, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        values = _numbers(raw)
         good = (values == np.floor(values)) & (values >= _INT32.min) & (values <= _INT32.max)
         if not good.all():
             row = int(np.argmin(good))
@@ -149,7 +167,16 @@ class RequestTable:
         return f"{self.source}, {self.row_name(row)}, column {column!r}"
 
 
-def _seconds(raw: pd.Series[Any], per_s: int) -> NDArray[np.float64]:
+def _numbers(raw: pd.Series[Any]) -> NDArray[np.float64]:
+    """Return a column as float64, NaN where there is no number."""
+    try:
+        numbers = pd.to_numeric(raw, errors="coerce")
+    except OverflowError:  # whole numbers beyond all floats
+        numbers = pd.to_numeric(raw.astype(str), errors="coerce")
+    return numbers.to_numpy(dtype=np.float64, na_value=np.nan)
+
+
+def _seconds(raw: pd.Series[Any], per_s: float) -> NDArray[np.float64]:
     """Return times as float64 s; timestamps since the first; NaN where there is none."""
     if pd.api.types.is_datetime64_any_dtype(raw.dtype):
         return _since_first(pd.to_datetime(raw, utc=True))
@@ -157,12 +184,12 @@ def _seconds(raw: pd.Series[Any], per_s: int) -> NDArray[np.float64]:
         return np.asarray(raw.dt.total_seconds(), dtype=np.float64)
     if pd.api.types.is_bool_dtype(raw.dtype):
         return np.full(len(raw), np.nan)
-    numbers: NDArray[np.float64] = pd.to_numeric(raw, errors="coerce").to_numpy(
-        dtype=np.float64, na_value=np.nan
-    )
+    numbers = _numbers(raw)
     if not np.isnan(numbers[0]):
         return numbers / per_s
     text = raw.astype(str).str.strip()
+    has_zone = text.str.contains(_ZONE, regex=True)
+    text = text.where(has_zone == has_zone.iloc[0])
     return _since_first(pd.to_datetime(text, format="ISO8601", utc=True, errors="coerce"))
 
 

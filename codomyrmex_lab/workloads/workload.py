@@ -15,7 +15,7 @@ from codomyrmex_lab.optimization.models import check_integer
 from codomyrmex_lab.workloads.arrival_check import check_arrivals
 from codomyrmex_lab.workloads.arrivals import ArrivalProcess, Poisson
 from codomyrmex_lab.workloads.description import describe_requests
-from codomyrmex_lab.workloads.drawing import draw_inputs, generators
+from codomyrmex_lab.workloads.drawing import check_samples, draw_inputs, generators
 from codomyrmex_lab.workloads.frozen_array import frozen_array
 from codomyrmex_lab.workloads.keys import KeySampler, Zipf
 from codomyrmex_lab.workloads.loading import Loadable
@@ -97,7 +97,7 @@ class Workload(Loadable):
         key = columns.key or columns.payload
         payload = columns.payload or key
         return cls(
-            table.arrival_s(columns.arrival, columns.arrival_unit),
+            table.arrival_s(columns.arrival, columns.time_unit),
             keys=None if key is None else table.keys(key),
             payloads=None if payload is None else table.payloads(payload),
             priorities=None if columns.priority is None else table.priorities(columns.priority),
@@ -145,6 +145,7 @@ class Workload(Loadable):
             A parameter is outside its range.
         """
         check_integer("n_requests", n_requests, at_least=1)
+        check_samples("arrivals", arrivals, "an arrival process, such as Poisson(100)")
         arrival_rng, key_rng = generators(seed)
         drawn = draw_inputs(n_requests, keys, n_keys, payloads, key_rng)
         return cls(arrivals.sample(n_requests, arrival_rng), *drawn)

@@ -179,6 +179,14 @@ def test_settings_outside_their_range_are_refused(
         make()
 
 
+def test_numbers_of_numpy_are_numbers() -> None:
+    rate = np.arange(1, 11)[-1]
+
+    assert gaps_s(Constant(rate), 2).tolist() == [0.1]
+    with pytest.raises(SettingError, match="rate_rps is np"):
+        Constant(np.True_)  # type: ignore[arg-type]
+
+
 def test_stays_too_short_to_count_are_refused() -> None:
     process = MarkovModulatedPoisson((1, 2), (1e-9, 1e-9))
 

@@ -1,3 +1,4 @@
+import gzip
 import json
 import re
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codomyrmex_lab.errors import WorkloadError
+from codomyrmex_lab.errors import SettingError, WorkloadError
 from codomyrmex_lab.workloads import Workload
 
 Refused = Callable[..., str]
@@ -100,14 +101,41 @@ def test_time_zones_are_respected(tmp_path: Path) -> None:
         ("t\nTrue\nFalse\n", "line 2, column 't': arrival is 'True'"),
         ("t,k\n0,a\n1,b,c\n", "traffic.csv cannot be read as CSV: .*line 3"),
         ("t,k\n0,a,x\n1,b,y\n", "traffic.csv cannot be read as CSV: Length of header"),
-        (b"t,k\n0,\xff\n", "traffic.csv cannot be read as CSV: 'utf-8'"),
-        (b"\x1f\x8b\x08\x00", "traffic.csv cannot be read as CSV: 'utf-8'"),
+        (b"t,k\n0,\xff\n", "traffic.csv cannot be read as CSV: it is not UTF-8 text; save it as"),
+        (gzip.compress(b"t\n0\n"), "traffic.csv cannot be read as CSV: it is compressed by gzip;"),
+        ("t\n2020-01-01T00:00Z\n2020-01-01T01:00\n", "line 3, .*, with a time zone in all or in"),
+        ("t\n2020-01-01T00:00\n2020-01-01T01:00+01\n", "line 3, .*, with a time zone in all or"),
+        ("t\n0\n1700000000000\n", "line 3, column 't': arrival '1700000000000' is later than"),
     ],
 )
 def test_complaint_about_a_csv_file_names_the_place(
     refused: Refused, content: str | bytes, message: str
 ) -> None:
     assert re.search(message, refused("traffic.csv", content))
+
+
+@pytest.mark.parametrize(
+    ("time_unit", "times"),
+    [("s", "1.5,2"), ("ms", "1500,2000"), ("us", "15e5,2e6"), ("ns", "15e8,2e9")],
+)
+def test_times_that_are_numbers_count_the_unit_asked_for(
+    tmp_path: Path, time_unit: Any, times: str
+) -> None:
+    path = tmp_path / "traffic.csv"
+    path.write_text("t\n" + times.replace(",", "\n"))
+
+    assert Workload.from_csv(path, arrival="t", time_unit=time_unit).arrival_s.tolist() == [0, 0.5]
+
+
+def test_unknown_unit_of_time_is_refused() -> None:
+    with pytest.raises(SettingError, match="time_unit is 'min'; expected one of 's', 'ms', 'us', "):
+        Workload.from_frame(pd.DataFrame({"t": [0]}), arrival="t", time_unit="min")  # type: ignore[arg-type]
+
+
+def test_column_that_is_there_twice_is_refused() -> None:
+    frame = pd.DataFrame([[0, 1]], columns=["t", "t"])
+    with pytest.raises(WorkloadError, match="The frame has 2 columns 't'; expected one"):
+        Workload.from_frame(frame, arrival="t")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +177,13 @@ def test_priority_that_is_no_whole_number_is_refused(refused: Refused, priority:
         ('{"t": 0}\n{"t": NaN}\n', "traffic.jsonl, line 2, column 't': arrival is missing"),
         ('{"t": [0]}\n', r"traffic.jsonl, line 1, column 't': arrival is '\[0\]'"),
         ('{"t": 1}\n\n\n{"t": 0}\n', "traffic.jsonl, line 4, column 't': arrival '0' comes before"),
-        (b'{"t": "\xff"}', "traffic.jsonl cannot be read as JSONL: 'utf-8'"),
+        (b'{"t": "\xff"}', "traffic.jsonl cannot be read as JSONL: it is not UTF-8 text"),
+        (
+            gzip.compress(b'{"t": 0}'),
+            "traffic.jsonl cannot be read as JSONL: it is compressed by gz",
+        ),
+        ('{"t": 1' + 400 * "0" + "}", "line 1, column 't': arrival is '1000.*; expected a finite"),
+        ('{"t": 0}\n{"t": }\n', "traffic.jsonl, line 2 is not valid JSON: .*, at character 7[.]"),
     ],
 )
 def test_complaint_about_a_jsonl_file_names_the_line(

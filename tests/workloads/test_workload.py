@@ -52,6 +52,8 @@ def test_nothing_can_be_changed() -> None:
         (lambda: Workload([0], priorities=[0.5]), "priorities .* whole numbers"),
         (lambda: Workload([0], priorities=[2**31]), "priorities cannot be read"),
         (lambda: Workload([0], columns=pd.DataFrame({"a": [1, 2]})), "columns has 2 rows"),
+        (lambda: Workload([0, 1e10]), r"arrival_s\[1\]: arrival 10000000000.0 s is later than"),
+        (lambda: Workload([0, 1]).scale_rate(1e-12), "is it in another unit"),
         (lambda: Workload([0, 1]).with_payloads([]), "payloads is empty"),
         (lambda: Workload.poisson(1, 2, payloads=[]), "payloads is empty"),
     ],
@@ -72,6 +74,14 @@ def test_bad_rows_are_named_in_one_sentence(make: Callable[[], Workload], messag
         (lambda: Workload.poisson(1, 1, n_keys=3, payloads="ab"), "n_keys is 3; .* payload, 2"),
         (lambda: Workload.poisson(1, 1, seed=-1), "seed is -1"),
         (lambda: Workload.poisson(1, 1, zipf_exponent=-1), "exponent is -1"),
+        (
+            lambda: Workload.generate("poisson", 1),  # type: ignore[arg-type]
+            r"arrivals is 'poisson'; expected an arrival process, such as Poisson\(100\)",
+        ),
+        (
+            lambda: Workload([0]).with_keys("zipf", 1),  # type: ignore[arg-type]
+            r"keys is 'zipf'; expected a sampler of keys, such as Zipf\(1.1\)",
+        ),
         (lambda: Workload([0]).head(0), "n is 0"),
         (lambda: Workload([0]).with_payloads("ab", seed=0.5), "seed is 0.5"),
     ],

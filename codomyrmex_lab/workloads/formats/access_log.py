@@ -56,9 +56,13 @@ def read_access_log(path: str | Path) -> tuple[RequestTable, Columns]:
     table.require(["time"])
     stamps = pd.to_datetime(frame["time"], format="ISO8601", utc=True, errors="coerce")
     if stamps.isna().any():
-        table.arrival_s("time")  # says which one
+        table.require_each("time", _exists, "a day and a time that exist")
     table = RequestTable(frame.assign(time=stamps), str(path), table.row_name)
     return table.in_order_of("time"), Columns("time", payload="request")
+
+
+def _exists(time: object) -> bool:
+    return bool(pd.notna(pd.to_datetime(str(time), format="ISO8601", utc=True, errors="coerce")))
 
 
 _COLUMNS = {

@@ -21,14 +21,14 @@ Records of finished requests (AIPerf's ``profile_export.jsonl``), in the order o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.workloads.readers import read_jsonl
-from codomyrmex_lab.workloads.table import Columns, RequestTable
+from codomyrmex_lab.workloads.table import Columns, RequestTable, TimeUnit
 
 __all__ = ["read_load_tool"]
 
@@ -36,17 +36,15 @@ _INPUTS = ("messages", "text_input", "input_text", "text", "prompt", "hash_ids")
 _SENT = "request_start_ns"
 
 
-def read_load_tool(path: str | Path, time_unit: Literal["s", "ms"]) -> tuple[RequestTable, Columns]:
+def read_load_tool(path: str | Path, time_unit: TimeUnit) -> tuple[RequestTable, Columns]:
     """Read a schedule, whose times count ``time_unit``, or records of finished requests."""
-    if time_unit not in ("s", "ms"):
-        raise SettingError(f"time_unit is {time_unit!r}; expected 's' or 'ms'.")
+    columns = Columns("timestamp", time_unit=time_unit)
     table = read_jsonl(path)
     if "metadata" in table.frame.columns and "timestamp" not in table.frame.columns:
         return _finished(table)
     table.require(["timestamp"])
     inputs = [name for name in _INPUTS if name in table.frame.columns]
-    payload = inputs[0] if inputs else None
-    return table, Columns("timestamp", payload=payload, arrival_unit=time_unit)
+    return table, replace(columns, payload=inputs[0]) if inputs else columns
 
 
 def _finished(table: RequestTable) -> tuple[RequestTable, Columns]:

@@ -26,7 +26,7 @@ def read_mooncake(path: str | Path) -> tuple[RequestTable, Columns]:
     table = read_jsonl(path)
     table.require(["timestamp", "input_length", "output_length", "hash_ids"])
     table.require_each("hash_ids", _is_list_of_ids, "a list of at least one whole number")
-    return table, Columns("timestamp", payload="hash_ids", arrival_unit="ms")
+    return table, Columns("timestamp", payload="hash_ids", time_unit="ms")
 
 
 def _is_list_of_ids(value: object) -> bool:

@@ -2,9 +2,10 @@
 
 LoadGen drives an engine (batches of at most 16, waiting 2 ms, 2 workers, a model of 1 ms) for 4 s
 in each scenario, 1,200 requests or so: the 99th percentile of a few hundred would be one of the
-five slowest, and say what befell a single request. The figure is the largest, over p50, p90 and p99, of their difference over what is
-allowed: 2% or 50 µs, whichever is larger. Both count from the time at which LoadGen was to send;
-LoadGen to its own note of the answer, we to our tick of handing it over.
+five slowest, and say what befell a single request. The figure is the largest, over p50, p90 and
+p99, of their difference over what is allowed: 2% or 50 µs, whichever is larger. Both count from the
+time at which LoadGen was to send; LoadGen to its own note of the answer, we to our tick of handing
+it over.
 """
 
 import time

@@ -69,8 +69,8 @@ def test_request_line_that_is_no_http_is_kept(tmp_path: Path, request_line: str)
         (GOOD.replace('"Mozilla', "Mozilla"), "access.log, line 3 is not of the combined"),
         (GOOD.replace("Oct", "Okt"), "access.log, line 3 is not of the combined"),
         (GOOD + " 17", "access.log, line 3 is not of the combined"),
-        (GOOD.replace("10/Oct", "32/Oct"), "line 3, column 'time': arrival is '2000-10-32T"),
-        (GOOD.replace(":13:", ":25:"), "line 3, column 'time': arrival is '2000-10-10T25"),
+        (GOOD.replace("10/Oct", "32/Oct"), "line 3, column 'time' is '2000-10-32T.*that exist"),
+        (GOOD.replace(":13:", ":25:"), "line 3, column 'time' is '2000-10-10T25"),
     ],
 )
 def test_malformed_line_is_named(tmp_path: Path, line: str, message: str) -> None:

@@ -94,5 +94,5 @@ def test_bad_line_is_named(tmp_path: Path, rows: list[dict[str, Any]], message: 
 
 
 def test_unknown_unit_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingError, match="time_unit is 'h'; expected 's' or 'ms'"):
+    with pytest.raises(SettingError, match="time_unit is 'h'; expected one of 's', 'ms'"):
         Workload.from_load_tool_jsonl(tmp_path, time_unit="h")  # type: ignore[arg-type]
