@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from codomyrmex_lab.cache_folder import default_cache_dir
-from codomyrmex_lab.errors import ProfileError, SettingError
+from codomyrmex_lab.errors import ProfileError
+from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.models import (
     BatchFunction,
     QuantizationType,
-    check_integer,
-    check_member,
 )
 from codomyrmex_lab.optimization.variants import Model, Variant, choose_variant
 from codomyrmex_lab.simulation.profile_checks import COLD_COLUMNS
@@ -34,19 +33,19 @@ from codomyrmex_lab.simulation.profile_overheads import (
     measure_cold_starts,
     measure_overheads,
 )
+from codomyrmex_lab.simulation.profile_plan import ProfilePlan, several
 from codomyrmex_lab.simulation.profile_points import points_of, residuals_of
 from codomyrmex_lab.simulation.service_profile import ServiceProfile
 from codomyrmex_lab.tracing.provenance import json_ready, provenance
 from codomyrmex_lab.workloads import Workload
 from codomyrmex_lab.workloads.progress import Progress, ProgressFunction
-from codomyrmex_lab.workloads.ranges import check_number
 
 __all__ = ["BATCH_SIZES", "WORKERS", "profile"]
 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 WORKERS = (1, 2, 4)
 _QUICK_MS = 5.0
-T = TypeVar("T")
+_log = get_logger(__name__)
 
 
 def profile(
@@ -118,10 +117,10 @@ def profile(
     ProfileError
         The model does not answer one output per input.
     """
-    plan = _Plan(
-        _several("quantizations", _available(model) if quantizations is None else quantizations),
-        _several("batch_sizes", batch_sizes),
-        _several("workers", workers),
+    plan = ProfilePlan(
+        several("quantizations", _available(model) if quantizations is None else quantizations),
+        several("batch_sizes", batch_sizes),
+        several("workers", workers),
         cost,
         confidence,
         precision,
@@ -136,70 +135,41 @@ def profile(
         if has_identity(model):
             folder = Path(cache_dir) if cache_dir else default_cache_dir() / "profiles"
             file = folder / f"{_cache_key(model, variants, plan, inputs)}.parquet"
-            if file.is_file() and not refresh:
-                return ServiceProfile.load(file)
+            if not refresh and (kept := _kept(file)) is not None:
+                return kept
         found = _measured(model, variants, plan, inputs, progress)
     finally:
         for variant in variants.values():
             variant.close()
     if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        found.save(file)
+        _keep(found, file)
     return found
 
 
-def _several(name: str, values: Sequence[T]) -> tuple[T, ...]:
-    if isinstance(values, str) or not isinstance(values, Iterable):
-        raise SettingError(f"{name} is {values!r}; expected a sequence.")
-    return tuple(values)
+def _kept(file: Path) -> ServiceProfile | None:
+    """Return the profile that was kept; none where there is none, or the file is damaged."""
+    if not file.is_file():
+        return None
+    try:
+        return ServiceProfile.load(file)
+    except ProfileError as error:
+        _log.warning("The profile is measured anew: %s", error)
+        return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """What is measured, and how thoroughly."""
-
-    quantizations: tuple[QuantizationType, ...]
-    batch_sizes: tuple[int, ...]
-    workers: tuple[int, ...]
-    cost: str | None
-    confidence: float
-    precision: float
-    budget_s: float
-    with_engine: bool
-    seed: int
-
-    def __post_init__(self) -> None:
-        for name in ("quantizations", "batch_sizes", "workers"):
-            if not getattr(self, name):
-                raise SettingError(f"{name} is empty; expected at least one.")
-        for one in self.quantizations:
-            check_member("quantizations", one, QuantizationType)
-        for name in ("batch_sizes", "workers"):
-            for number in getattr(self, name):
-                check_integer(name, number, at_least=1)
-        check_number("precision", self.precision, above_zero=True)
-        check_number("budget_s", self.budget_s, above_zero=True)
-        check_integer("seed", self.seed, at_least=0)
-        check_number("confidence", self.confidence, above_zero=True)
-        if self.confidence >= 1:
-            raise SettingError(
-                f"confidence is {self.confidence!r}; expected a number above 0 and below 1."
-            )
-
-    def points(self, inputs: Inputs) -> list[Point]:
-        return [
-            Point(quantization, busy, size, cost)
-            for quantization in self.quantizations
-            for busy in sorted(set(self.workers))
-            for size in sorted(set(self.batch_sizes))
-            for cost in inputs.cost_levels
-        ]
+def _keep(found: ServiceProfile, file: Path) -> None:
+    """Keep a profile where that is possible; it was measured in any case."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        found.save(file)
+    except (OSError, ProfileError) as error:
+        _log.warning("The profile is not kept: %s", error)
 
 
 def _measured(
     model: Model,
     variants: Mapping[QuantizationType, Variant],
-    plan: _Plan,
+    plan: ProfilePlan,
     inputs: Inputs,
     progress: bool | ProgressFunction,
 ) -> ServiceProfile:
@@ -310,7 +280,7 @@ def _available(model: Model) -> list[QuantizationType]:
 def _cache_key(
     model: Model,
     variants: Mapping[QuantizationType, Variant],
-    plan: _Plan,
+    plan: ProfilePlan,
     inputs: Inputs,
 ) -> str:
     """Return a name that is another one as soon as anything of a measurement is."""

@@ -119,6 +119,25 @@ def test_profile_is_measured_anew_when_anything_changes(tmp_path, change):
     assert model.n_calls > 0
 
 
+def test_damaged_profile_on_disk_is_measured_anew(tmp_path, caplog):
+    model = Sleeper("model@1")
+    profile(model, WORKLOAD, cache_dir=tmp_path, **QUICK)
+    (kept,) = tmp_path.iterdir()
+    kept.write_bytes(b"garbage")
+    n_calls = model.n_calls
+    profile(model, WORKLOAD, cache_dir=tmp_path, **QUICK)
+    assert model.n_calls > n_calls
+    assert "is measured anew" in caplog.text
+    assert ServiceProfile.load(kept)
+
+
+def test_profile_that_cannot_be_kept_is_returned(tmp_path, caplog):
+    no_folder = tmp_path / "file"
+    no_folder.write_text("")
+    assert len(profile(Sleeper("model@1"), WORKLOAD, cache_dir=no_folder, **QUICK).points) == 4
+    assert "is not kept" in caplog.text
+
+
 def test_profile_of_a_plain_function_is_not_kept(tmp_path):
     profile(lambda inputs: inputs, WORKLOAD, cache_dir=tmp_path, **QUICK)
     assert not list(tmp_path.iterdir())

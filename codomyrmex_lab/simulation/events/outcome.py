@@ -36,7 +36,7 @@ class Outcome:
     joined : bool, shape (n_requests,)
         Whether the request shared the computation of an identical one.
     error : int8, shape (n_requests,)
-        Position in the failures of :mod:`codomyrmex_lab.simulation.failures`, or ``NONE``.
+        Position in the failures of :mod:`codomyrmex_lab.simulation.events.failures`, or ``NONE``.
     failed_ns : int64, shape (n_requests,)
         When a request failed that no batch took; only read for these.
     calls : Calls
