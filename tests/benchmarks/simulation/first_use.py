@@ -10,16 +10,20 @@ import subprocess
 import sys
 import tempfile
 import time
+from pathlib import Path
 
 from tests.benchmarks.report import Reach, Row, alone
 from tests.benchmarks.runner import Samples
 
 N_ROUNDS = 3
 _PROGRAM = """
+import runpy
 from codomyrmex_lab.simulation import simulate_summary
-from tests.benchmarks.simulation.model import CONFIG, FEWEST, profile, workload
-simulate_summary(workload(FEWEST), profile(), CONFIG.replace(max_queue_size={places}))
+model = runpy.run_path({model!r})
+config = model["CONFIG"].replace(max_queue_size={places})
+simulate_summary(model["workload"](model["FEWEST"]), model["profile"](), config)
 """
+_MODEL = str(Path(__file__).with_name("model.py"))  # by itself, without the peers of this package
 
 
 def rows() -> list[Row]:
@@ -46,7 +50,7 @@ def _seconds(folder: str, places: int | None) -> float:
     environment = {**os.environ, "NUMBA_CACHE_DIR": folder}
     began_s = time.perf_counter()
     subprocess.run(
-        [sys.executable, "-c", _PROGRAM.format(places=places)],
+        [sys.executable, "-c", _PROGRAM.format(model=_MODEL, places=places)],
         env=environment,
         check=True,
         capture_output=True,
