@@ -25,7 +25,7 @@ from codomyrmex_lab.optimization.models import (
 from codomyrmex_lab.optimization.variants import Model, Variant, choose_variant
 from codomyrmex_lab.simulation.profile_checks import COLD_COLUMNS
 from codomyrmex_lab.simulation.profile_file import FORMAT_VERSION
-from codomyrmex_lab.simulation.profile_identity import has_identity, model_identity
+from codomyrmex_lab.simulation.profile_identity import has_identity
 from codomyrmex_lab.simulation.profile_in_engine import EngineVisits
 from codomyrmex_lab.simulation.profile_inputs import Inputs
 from codomyrmex_lab.simulation.profile_measurement import Point, measure_points, visit_alone
@@ -36,7 +36,7 @@ from codomyrmex_lab.simulation.profile_overheads import (
 from codomyrmex_lab.simulation.profile_plan import ProfilePlan, several
 from codomyrmex_lab.simulation.profile_points import points_of, residuals_of
 from codomyrmex_lab.simulation.service_profile import ServiceProfile
-from codomyrmex_lab.tracing.provenance import json_ready, provenance
+from codomyrmex_lab.tracing.provenance import json_ready, model_identity, provenance
 from codomyrmex_lab.workloads import Workload
 from codomyrmex_lab.workloads.progress import Progress, ProgressFunction
 

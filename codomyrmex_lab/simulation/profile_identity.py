@@ -5,16 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from codomyrmex_lab.tracing.provenance import json_ready
-
-__all__ = ["has_identity", "model_identity"]
-
-
-def model_identity(model: Any) -> str:
-    """Return a model's ``identity``, or else the best name that there is for it."""
-    if isinstance(model, Mapping):
-        return ", ".join(f"{json_ready(key)}: {model_identity(one)}" for key, one in model.items())
-    return str(json_ready(model))
+__all__ = ["has_identity"]
 
 
 def has_identity(model: Any) -> bool:

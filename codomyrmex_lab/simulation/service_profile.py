@@ -24,10 +24,9 @@ from codomyrmex_lab.simulation.profile_checks import (
 )
 from codomyrmex_lab.simulation.profile_file import read_profile, write_profile
 from codomyrmex_lab.simulation.profile_from_trace import profile_parts_of
-from codomyrmex_lab.simulation.profile_identity import model_identity
 from codomyrmex_lab.simulation.profile_table import service_table_ns
 from codomyrmex_lab.tracing import Trace
-from codomyrmex_lab.tracing.provenance import provenance
+from codomyrmex_lab.tracing.provenance import model_identity, provenance
 
 __all__ = ["ServiceProfile"]
 

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.optimization.models import check_integer
+from codomyrmex_lab.tracing.percentiles import check_percent
 from codomyrmex_lab.tracing.trace import Trace
 
 __all__ = ["breakdown", "slowest"]
@@ -38,8 +38,7 @@ def breakdown(trace: Trace, percents: Sequence[float] = (50, 95, 99)) -> pd.Data
     times = frame[frame["error"].isna()].drop(columns="error").sort_values("latency_ms")
     groups: dict[str, NDArray[np.int64]] = {"mean": np.arange(len(times))}
     for percent in percents:
-        if not 0 < percent < 100:
-            raise SettingError(f"percent is {percent!r}; expected a number above 0 and below 100.")
+        check_percent(percent)
         groups[f"p{percent:g}"] = _ranks_around(percent / 100, len(times))
     means: pd.DataFrame = pd.DataFrame(
         {name: times.iloc[ranks].mean() for name, ranks in groups.items()}

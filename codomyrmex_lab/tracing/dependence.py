@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from codomyrmex_lab.errors import SettingError
-from codomyrmex_lab.tracing.percentiles import Percentile, rank_interval
+from codomyrmex_lab.optimization.models import check_integer
+from codomyrmex_lab.tracing.percentiles import Percentile, check_percent, rank_interval
 
 __all__ = ["Estimate", "bootstrap_mean", "dependent_percentiles", "variance_inflation"]
 
@@ -92,6 +93,7 @@ def dependent_percentiles(
     ordered = np.sort(values)
     found = []
     for percent in percents:
+        check_percent(percent)
         value = float(np.percentile(ordered, percent))
         worth = max(int(n / variance_inflation(values > value)), 1)
         low, high = rank_interval(worth, percent, confidence)
@@ -119,6 +121,7 @@ def bootstrap_mean(
     """
     if not 0 < confidence < 1:
         raise SettingError(f"confidence is {confidence!r}; expected a number above 0 and below 1.")
+    check_integer("n_resamples", n_resamples, at_least=1)
     values: NDArray[np.float64] = np.asarray(samples, dtype=np.float64)
     n = len(values)
     if n == 0:

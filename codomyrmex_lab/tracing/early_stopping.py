@@ -25,6 +25,7 @@ from numpy.typing import ArrayLike
 
 from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.optimization.models import check_integer
+from codomyrmex_lab.tracing.percentiles import check_percent
 
 __all__ = [
     "EarlyStopping",
@@ -212,8 +213,7 @@ def _log_at_most(k: int, n: int, p: float) -> float:
 
 
 def _share(percent: float) -> float:
-    if not 0 < percent < 100:
-        raise SettingError(f"percent is {percent!r}; expected a number above 0 and below 100.")
+    check_percent(percent)
     return percent / 100
 
 

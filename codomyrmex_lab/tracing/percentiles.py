@@ -22,7 +22,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from codomyrmex_lab.errors import SettingError
 
-__all__ = ["Percentile", "percentiles", "rank_interval"]
+__all__ = ["Percentile", "check_percent", "percentiles", "rank_interval"]
 
 _TAIL_SIGMAS = 12
 
@@ -84,6 +84,12 @@ def percentiles(
     return found
 
 
+def check_percent(percent: float) -> None:
+    """Raise ``SettingError`` unless a percentile is above 0 and below 100."""
+    if not 0 < percent < 100:
+        raise SettingError(f"percent is {percent!r}; expected a number above 0 and below 100.")
+
+
 def rank_interval(n_samples: int, percent: float, confidence: float = 0.95) -> tuple[int, int]:
     """Return the ranks of the samples between which a true percentile lies.
 
@@ -103,8 +109,7 @@ def rank_interval(n_samples: int, percent: float, confidence: float = 0.95) -> t
     """
     if n_samples < 1:
         raise SettingError(f"n_samples is {n_samples!r}; expected at least 1.")
-    if not 0 < percent < 100:
-        raise SettingError(f"percent is {percent!r}; expected a number above 0 and below 100.")
+    check_percent(percent)
     if not 0 < confidence < 1:
         raise SettingError(f"confidence is {confidence!r}; expected a number above 0 and below 1.")
     counts, at_most = _binomial_cdf(n_samples, percent / 100)

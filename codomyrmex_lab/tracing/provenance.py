@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["json_ready", "provenance"]
+__all__ = ["json_ready", "model_identity", "provenance"]
 
 _PACKAGES = ("codomyrmex-lab", "numpy", "pandas", "pyarrow", "onnxruntime")
 
@@ -50,6 +50,13 @@ def json_ready(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     return value if value is None or isinstance(value, bool | int | str) else _name_of(value)
+
+
+def model_identity(model: Any) -> str:
+    """Return a model's ``identity``, or else the best name that there is for it."""
+    if isinstance(model, Mapping):
+        return ", ".join(f"{json_ready(key)}: {model_identity(one)}" for key, one in model.items())
+    return str(json_ready(model))
 
 
 def _name_of(value: Any) -> str:

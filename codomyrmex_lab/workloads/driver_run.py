@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from codomyrmex_lab.errors import NotRunningError
 from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
 from codomyrmex_lab.tracing import Trace, TraceRecorder
+from codomyrmex_lab.tracing.provenance import model_identity
 from codomyrmex_lab.workloads.confidence import Confidence, ConfidenceWatch
 from codomyrmex_lab.workloads.driver_lateness import lateness_ms, warn_if_late
 from codomyrmex_lab.workloads.measuring_window import MeasuringWindow
@@ -140,6 +141,7 @@ class DriverRun:
             "driver": self._driver,
             **metadata,
             "config": self.engine.config,
+            "model": model_identity(self.engine.model),
             "workload": self._workload.describe()["value"].to_dict(),
             "n_submitted": self.n_sent,
             "cancelled": cancelled,

@@ -21,6 +21,7 @@ from codomyrmex_lab.errors import NotRunningError, SettingError
 from codomyrmex_lab.optimization.models import check_integer, check_member
 from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
 from codomyrmex_lab.tracing import Trace, TraceRecorder
+from codomyrmex_lab.tracing.provenance import model_identity
 from codomyrmex_lab.workloads.driver_lateness import lateness_ms
 from codomyrmex_lab.workloads.load_generator_clock import read_clock
 from codomyrmex_lab.workloads.load_generator_log import (
@@ -194,6 +195,7 @@ def run_loadgen(
         "scenario": scenario.value,
         **asked,
         "config": engine.config,
+        "model": model_identity(engine.model),
     }
     return _run(summary, times, system, recorder.trace(about))
 

@@ -66,8 +66,9 @@ def replay(
     Trace
         Of this replay's requests only. A request that the model failed, or that a full queue
         turned away, is in it with its error. Its metadata hold ``speed``, ``config``,
-        ``workload``, ``n_submitted``, ``cancelled`` and ``lateness_ms``, the time from due to
-        submitted of the driver itself; and, where asked for, ``until`` and ``measuring_window``.
+        ``model``, ``workload``, ``n_submitted``, ``cancelled`` and ``lateness_ms``, the time from
+        due to submitted of the driver itself; and, where asked for, ``until`` and
+        ``measuring_window``.
 
     Warns
     -----

@@ -122,3 +122,10 @@ def test_same_seed_gives_the_same_interval() -> None:
     assert bootstrap_mean(values, seed=4) == bootstrap_mean(values, seed=4)
     with pytest.raises(SettingError, match="confidence is 1"):
         bootstrap_mean(values, 1)
+    with pytest.raises(SettingError, match="n_resamples is 0"):
+        bootstrap_mean(values, n_resamples=0)
+
+
+def test_percentile_that_is_none_is_refused() -> None:
+    with pytest.raises(SettingError, match="percent is 500; expected a number above 0 and below"):
+        dependent_percentiles([1.0, 2.0], [500])

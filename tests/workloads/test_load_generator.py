@@ -70,6 +70,7 @@ def test_loadgen_and_we_agree_on_every_run(
     assert len(run.trace) == len(run.requests) >= 100
     assert run.trace.results["error"].isna().all()
     assert run.trace.metadata["scenario"] == scenario.value
+    assert run.trace.metadata["model"].endswith("test_load_generator.serve")
 
 
 @pytest.mark.parametrize(

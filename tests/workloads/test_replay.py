@@ -446,6 +446,7 @@ def test_metadata_say_how_the_run_came_about() -> None:
         "driver": "open loop",
         "speed": 2,
         "config": QUICK,
+        "model": f"{__name__}.echo",
         "n_submitted": 2,
         "cancelled": False,
     }
