@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.errors import ProfileError, SettingError
 from codomyrmex_lab.optimization.models import (
     BatchingStrategy,
     OptimizationConfig,
@@ -89,6 +89,44 @@ class SearchSpace:
             },
             base,
         )
+
+    @classmethod
+    def within(cls, values: Mapping[str, Sequence[Any]], profile: ServiceProfile) -> SearchSpace:
+        """Return the space of some settings, all others at their defaults.
+
+        Defaults beyond the profile give way to the largest number profiled, and FP32 to the first
+        number format.
+        """
+        default = OptimizationConfig()
+        known = profile.quantizations
+        base = default.replace(
+            quantization=default.quantization if default.quantization in known else known[0],
+            max_batch_size=min(default.max_batch_size, profile.max_batch_size),
+            num_workers=min(default.num_workers, profile.max_workers),
+        )
+        return cls(values, base)
+
+    def check_profiled(self, profile: ServiceProfile) -> None:
+        """Raise ``ProfileError`` for a value that the profile tells nothing about."""
+        known = profile.quantizations
+        for one in self._values_of("quantization"):
+            if one not in known:
+                measured = ", ".join(each.value for each in known)
+                raise ProfileError(
+                    f"space has quantization {one.value}, but the profile was measured for "
+                    f"{measured}; leave it out, or measure it as well."
+                )
+        most = {"max_batch_size": profile.max_batch_size, "num_workers": profile.max_workers}
+        for name, largest in most.items():
+            value = max(self._values_of(name))
+            if value > largest:
+                raise ProfileError(
+                    f"space has {name} {value}, but the profile was measured up to {largest}; "
+                    "leave it out, or measure further."
+                )
+
+    def _values_of(self, name: str) -> Sequence[Any]:
+        return self.values.get(name, (getattr(self.base, name),))
 
     @property
     def n_combinations(self) -> int:

@@ -79,8 +79,8 @@ def tune(
     constraints : str, Constraint, or iterable of them
         What has to hold, such as ``"p99_ms <= 50"``; see :data:`codomyrmex_lab.tuning.FIGURES`.
     space : SearchSpace, mapping or None
-        Values to try by setting; what :meth:`SearchSpace.around` makes of workload and profile
-        if None.
+        Values to try by setting, the others as :meth:`SearchSpace.within` has them; what
+        :meth:`SearchSpace.around` makes of workload and profile if None.
     quality : quality report, pandas.DataFrame, mapping or None
         What ``model.quality(payloads)`` returned, for quality and size of the variants.
     result_bytes : float
@@ -121,6 +121,11 @@ def tune(
     _check_known(goal, bounds, facts)
     check_number("tolerance", tolerance, above_zero=False)
     check_integer("seed", seed, at_least=0)
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
+        raise SettingError(
+            f"n_jobs is {n_jobs!r}; expected a whole number of trials at once, or -1 for as many "
+            "as there are cores."
+        )
     if n_trials is not None:
         check_integer("n_trials", n_trials, at_least=1)
     candidates = _space(space, workload, profile)
@@ -201,7 +206,9 @@ def _space(
 ) -> SearchSpace:
     if space is None:
         return SearchSpace.around(workload, profile)
-    return space if isinstance(space, SearchSpace) else SearchSpace(space)
+    chosen = space if isinstance(space, SearchSpace) else SearchSpace.within(space, profile)
+    chosen.check_profiled(profile)
+    return chosen
 
 
 def _check_known(goal: Objective, bounds: Sequence[Constraint], facts: VariantFacts) -> None:
@@ -211,7 +218,8 @@ def _check_known(goal: Objective, bounds: Sequence[Constraint], facts: VariantFa
         if not facts.knows(figure):
             raise SettingError(
                 f"{what} asks for {figure}, of which nothing is known; pass "
-                "quality=model.quality(payloads)."
+                "quality=model.quality(payloads), in a terminal --quality with what "
+                "'profile --quality' has written."
             )
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from codomyrmex_lab.errors import InfeasibleError, SettingError
+from codomyrmex_lab.errors import InfeasibleError, ProfileError, SettingError
 from codomyrmex_lab.optimization.models import (
     OptimizationConfig,
     QuantizationType,
@@ -155,8 +155,8 @@ def test_turning_requests_away_does_not_hold_a_limit() -> None:
     late_ms = [*simulated.latency_ms, *[np.inf] * simulated.summary().n_errors]
     assert found.trials["p50_ms"].iloc[1] == sorted(late_ms)[1500]
     assert found.config.max_queue_size is None
+    only = SearchSpace({"max_queue_size": [10]}, base)
     with pytest.raises(InfeasibleError, match="the best value of all is inf"):
-        only = SearchSpace({"max_queue_size": [10]}, base)
         tune(workload, profile, "p99", "p99_ms <= 9e9", only, progress=False)
 
 
@@ -226,6 +226,8 @@ def test_constraints_that_contradict_each_other_are_named_together() -> None:
         ({"constraints": "p99 <= 5"}, "constraint 'p99 <= 5' is none"),
         ({"space": {"speed": [1]}}, "Unknown setting 'speed'"),
         ({"n_trials": 0}, "n_trials is 0"),
+        ({"n_jobs": 0}, "n_jobs is 0"),
+        ({"n_jobs": 1.5}, "n_jobs is 1.5"),
         ({"tolerance": -1.0}, "tolerance is -1.0"),
         ({"quality": 5}, "quality is int"),
         ({"quality": {"int3": 1.0}}, "quality is given for 'int3'"),
@@ -237,6 +239,35 @@ def test_bad_input_is_one_sentence(arguments: dict[str, object], part: str) -> N
     assert part in str(error.value)
     assert str(error.value).endswith(".")
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("space", "part"),
+    [
+        ({"num_workers": [1, 8]}, "space has num_workers 8, but the profile was measured up to 2"),
+        ({"max_batch_size": [17]}, "space has max_batch_size 17, but the profile was measured up"),
+        (
+            {"quantization": [QuantizationType.INT4]},
+            "space has quantization int4, but the profile was measured for fp32, int8;",
+        ),
+        (SearchSpace({"enable_caching": [True]}), "space has max_batch_size 32, but"),
+    ],
+)
+def test_a_space_beyond_the_profile_is_refused_before_anything_is_run(
+    space: SearchSpace | dict[str, list[object]], part: str
+) -> None:
+    told: list[int] = []
+    with pytest.raises(ProfileError) as error:
+        tune(traffic(), affine_profile(), space=space, progress=lambda n, _: told.append(n))
+    assert str(error.value).startswith(part)
+    assert not told
+
+
+def test_settings_that_the_space_leaves_out_stay_within_the_profile() -> None:
+    found = tune(traffic(), affine_profile(), space={"batch_timeout_ms": [1.0]}, progress=False)
+    assert found.config == OptimizationConfig(
+        num_workers=2, max_batch_size=16, batch_timeout_ms=1.0
+    )
 
 
 def test_a_sample_comes_near_the_best_of_all() -> None:
