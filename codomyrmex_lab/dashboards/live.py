@@ -71,7 +71,10 @@ class LiveDashboard(Screen):
         self._history = LiveHistory(_SPAN_S)
         self._drawing = threading.RLock()
         self._live_picture = LivePicture(self.theme, _SPAN_S)
+        self.picture.value = self._live_picture.png(self._history)  # in its shape, still empty
         self._n_frames = 0
+        self._n_shown = 0  # requests answered by the time of the last frame
+        self._framed = threading.Condition()
         self._load = (
             None if workload is None else PacedLoad(engine, workload, self._on_load_failure)
         )
@@ -170,6 +173,19 @@ class LiveDashboard(Screen):
         """Wait until the engine follows the settings on screen; return whether that came."""
         return self._settings.wait(timeout_s)
 
+    def watch(self, n_requests: int, timeout_s: float | None = None) -> bool:
+        """Wait until so many more requests have been answered and are on screen.
+
+        Returns
+        -------
+        bool
+            Whether that came; not where nothing runs, or the time was over before.
+        """
+        wanted = self.engine.stats.total_requests + n_requests
+        with self._framed:
+            self._framed.wait_for(lambda: self._n_shown >= wanted or not self.is_running, timeout_s)
+            return self._n_shown >= wanted
+
     def start(self) -> None:
         """Watch, and offer the load; begins the half minute anew after a stop."""
         if self._closed:
@@ -187,7 +203,7 @@ class LiveDashboard(Screen):
         """Offer nothing and let the picture stand still; the engine goes on."""
         if self._load is not None:
             self._load.pause()
-        self._frames.pause()
+        self._halt()
         self._frames.once()  # so that figures and picture are of the same moment
         self._say("Paused.")
         self.buttons.show(is_running=self.is_running)
@@ -196,7 +212,7 @@ class LiveDashboard(Screen):
         """Offer nothing any more; an engine that was started here answers the rest and stops."""
         if self._load is not None:
             self._load.pause()
-        self._frames.pause()
+        self._halt()
         if self._started_here:
             self.engine.stop()
             self._started_here = False
@@ -212,6 +228,7 @@ class LiveDashboard(Screen):
         self._closed = True
         if self._load is not None:
             self._load.close()
+        self._halt()
         self._frames.close()
         self._settings.close()
         self.engine.detach(self._recorder)
@@ -245,8 +262,14 @@ class LiveDashboard(Screen):
                 self._history.note_change(time.monotonic(), words)
             self._say_load(words)
 
-    def _on_load_failure(self, reason: str) -> None:
+    def _halt(self) -> None:
+        """Draw no more frames, and let those go that wait for one."""
         self._frames.pause()
+        with self._framed:
+            self._framed.notify_all()
+
+    def _on_load_failure(self, reason: str) -> None:
+        self._halt()
         self._say(reason)
         self.buttons.show(is_running=self.is_running)
 
@@ -266,6 +289,7 @@ class LiveDashboard(Screen):
     # -- the thread that draws ----------------------------------------------------------------
 
     def _show_frame(self) -> None:
+        n_answered = self.engine.stats.total_requests
         try:
             with self._drawing:
                 if self.is_running:
@@ -276,9 +300,12 @@ class LiveDashboard(Screen):
                 if self._n_frames % _FRAMES_PER_READOUT == 0 or not self.is_running:
                     self._show_words()
                 self._n_frames += 1
+            with self._framed:
+                self._n_shown = n_answered
+                self._framed.notify_all()
         except Exception as error:
             _log.exception("Drawing a live frame failed")
-            self._frames.pause()
+            self._halt()
             self._say(f"The screen stopped: {type(error).__name__}: {error}")
 
     def _show_words(self) -> None:

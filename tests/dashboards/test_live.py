@@ -48,6 +48,27 @@ def test_start_offers_the_load_and_draws_what_comes_of_it(dashboard: LiveDashboa
     assert dashboard.buttons.start.disabled
 
 
+def test_one_can_wait_until_so_many_requests_were_answered(dashboard: LiveDashboard) -> None:
+    dashboard.start()
+    assert dashboard.watch(300, WAIT_S)
+    assert len(dashboard.trace()) >= 300
+    latest = dashboard.history.latest
+    assert latest is not None
+    assert latest.figures.n_requests > 0
+
+
+def test_nobody_waits_for_requests_of_a_screen_that_stands_still(dashboard: LiveDashboard) -> None:
+    assert not dashboard.watch(1)
+    dashboard.start()
+    came: list[bool] = []
+    waiting = threading.Thread(target=lambda: came.append(dashboard.watch(10**9)))
+    waiting.start()
+    frames(dashboard, 1)
+    dashboard.stop()
+    waiting.join(WAIT_S)
+    assert came == [False]
+
+
 def test_a_moved_control_reconfigures_the_engine_and_leaves_a_mark(
     dashboard: LiveDashboard,
 ) -> None:
@@ -165,10 +186,13 @@ def test_the_page_tells_its_theme(dashboard: LiveDashboard) -> None:
 def test_it_shows_itself_in_words_and_as_a_picture_where_there_are_no_widgets(
     dashboard: LiveDashboard,
 ) -> None:
-    dashboard.start()
-    frames(dashboard, 1)
     bundle = dashboard._repr_mimebundle_()
     assert bundle["text/plain"].startswith("LiveDashboard(FP32 · DYNAMIC · batch 32 · 1 ms")
+    assert bundle["image/png"].startswith("iVBOR")
+    dashboard.start()
+    assert dashboard.watch(1, WAIT_S)
+    bundle = dashboard._repr_mimebundle_()
+    assert "Measured, the last" in bundle["text/plain"]
     assert bundle["image/png"].startswith("iVBOR")
     assert "application/vnd.jupyter.widget-view+json" in bundle
 
