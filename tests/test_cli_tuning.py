@@ -1,5 +1,6 @@
 """The commands that search, measure and hand over, as real processes."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -201,22 +202,29 @@ def test_quality_is_judged_by_profile_and_asked_for_by_tune(folder: Path, reposi
 
 def test_an_interrupted_search_ends_with_130_and_goes_on(folder: Path) -> None:
     search = ("tune", "--poisson", "400,20000", "--profile", "profile.parquet", "--store", "trials")
-    space = ("--space", f"max_batch_size={','.join(map(str, range(1, 17)))}")
+    space = ("--space", f"batch_timeout_ms={','.join(map(str, range(2000)))}")
     with subprocess.Popen(
         [sys.executable, "-m", "codomyrmex_lab.cli", *search, *space, "--jobs", "1"],
         cwd=folder,
         stderr=subprocess.PIPE,
-        stdout=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
     ) as searching:
         assert searching.stderr is not None
         shown = b""
-        while b"config/s" not in shown:  # the first trials are done
-            shown += searching.stderr.read(1)
+        while not re.search(rb"1\d{3}/2000 ", shown):  # half of the trials are done
+            piece = searching.stderr.read1(4096)
+            assert piece, shown
+            shown += piece
         searching.send_signal(signal.SIGINT)
         shown += searching.stderr.read()
-        assert searching.wait(60) in (130, 0)
+        assert searching.wait(60) == 130
     assert b"Traceback" not in shown
-    assert run(*search, *space, "--quiet", cwd=folder).returncode == 0
+    assert b"codomyrmex-lab: interrupted" in shown
+    going_on = run(*search, *space, cwd=folder)
+    assert going_on.returncode == 0, going_on.stderr
+    first = re.search(r"([1-9]\d*)/2000 ", going_on.stderr)
+    assert first is not None
+    assert int(first[1]) >= 1000  # what was finished is not run again
 
 
 def test_a_warning_is_a_sentence(folder: Path) -> None:
