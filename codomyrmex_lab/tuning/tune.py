@@ -232,9 +232,13 @@ def _score(
 
 
 def _latency_slo_ms(bounds: Sequence[Constraint]) -> float | None:
-    promised = [
-        bound.bound
-        for bound in bounds
-        if bound.figure.endswith("_ms") and bound.sign in ("<=", "<") and bound.bound > 0
-    ]
-    return min(promised, default=None)
+    """Return the bound that the most requests have to be within; a mean bounds none of them."""
+    for figure in ("p99_ms", "p95_ms", "p90_ms"):
+        promised_ms = [
+            bound.bound
+            for bound in bounds
+            if bound.figure == figure and bound.sign in ("<=", "<") and bound.bound > 0
+        ]
+        if promised_ms:
+            return min(promised_ms)
+    return None

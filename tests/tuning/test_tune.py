@@ -119,6 +119,23 @@ def test_evidence_says_where_the_config_comes_from(result: TuningResult) -> None
     assert other.evidence["workload"]["sha256"] != evidence["workload"]["sha256"]
 
 
+@pytest.mark.parametrize(
+    ("constraints", "promised_ms"),
+    [
+        (["mean_ms <= 50", "p99_ms <= 400", "p95_ms <= 200"], 400),
+        (["p99_ms <= 400", "p99_ms < 300"], 300),
+        (["p90_ms <= 200"], 200),
+        (["mean_ms <= 50", "p50_ms <= 50", "p99_ms >= 0"], None),
+    ],
+)
+def test_the_latency_that_clients_are_promised_is_that_of_the_highest_percentile(
+    constraints: list[str], promised_ms: float | None
+) -> None:
+    space = {"max_batch_size": [8]}
+    found = tune(traffic(), affine_profile(), "p99", constraints, space, progress=False)
+    assert found.evidence["latency_slo_ms"] == promised_ms
+
+
 @pytest.mark.parametrize("objective", ["throughput", "p99", "cost", "size"])
 def test_each_objective_is_pushed_its_way(objective: str) -> None:
     frame = pd.DataFrame(
