@@ -11,13 +11,15 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Hashable
 from dataclasses import fields, is_dataclass
-from enum import Enum
+from enum import Enum, Flag
 from functools import lru_cache
 from typing import Any
 
 from codomyrmex_lab.errors import UnkeyableInputError
 
 __all__ = ["exact_key"]
+
+_MADE_BY_CLASS_STATEMENT = 1 << 9  # Py_TPFLAGS_HEAPTYPE
 
 
 def exact_key(value: Any) -> Hashable:
@@ -69,16 +71,44 @@ def _keyer(kind: type) -> Callable[[Any], Hashable]:
 
 def _derived_keyer(kind: type) -> Callable[[Any], Hashable] | None:
     if issubclass(kind, Enum):
-        return lambda value: (kind, value.name)
-    if is_dataclass(kind):
+        return _enum_key
+    if is_dataclass(kind) and _holds_nothing_but_fields(kind):
         return _dataclass_keyer(kind)
     if issubclass(kind, tuple) and hasattr(kind, "_fields") and kind.__dictoffset__ == 0:
         return lambda value: (kind, *map(exact_key, value))
     if kind.__module__ == "numpy" and kind.__qualname__ == "ndarray":
         return _array_key
-    if any(base.__module__ == "numpy" and base.__qualname__ == "generic" for base in kind.__mro__):
+    is_scalar = any(
+        base.__module__ == "numpy" and base.__qualname__ == "generic" for base in kind.__mro__
+    )
+    if is_scalar and kind.__dictoffset__ == 0 and "__slots__" not in vars(kind):
         return _scalar_key
     return None
+
+
+def _enum_key(value: Any) -> Hashable:
+    kind, name = type(value), value._name_
+    if kind.__members__.get(name) is value:
+        return (kind, name)
+    if isinstance(value, Flag):  # a combination, or bits that have no name
+        return (kind, value._value_)
+    raise UnkeyableInputError(
+        f"An input of the enum {kind.__qualname__} is none of its members and has no exact cache "
+        "key; pass key_fn=..., or use_cache=False."
+    )
+
+
+def _holds_nothing_but_fields(kind: type) -> bool:
+    """Tell whether a dataclass has no built-in base with content, and no slot beside its fields."""
+    names = {field.name for field in fields(kind)}
+    for base in kind.__mro__[:-1]:
+        if not base.__flags__ & _MADE_BY_CLASS_STATEMENT:
+            return False
+        slots = vars(base).get("__slots__", ())
+        slots = {slots} if isinstance(slots, str) else {*slots}
+        if slots - names - {"__dict__", "__weakref__"}:
+            return False
+    return True
 
 
 def _dataclass_keyer(kind: type) -> Callable[[Any], Hashable]:

@@ -1,6 +1,6 @@
 from collections import OrderedDict, namedtuple
 from dataclasses import dataclass, field
-from enum import Enum, IntEnum
+from enum import Enum, IntEnum, IntFlag
 
 import numpy as np
 import pytest
@@ -20,6 +20,21 @@ class Colour(Enum):
 
 class Level(IntEnum):
     ONE = 1
+
+
+class Access(IntFlag):
+    READ = 1
+    WRITE = 2
+
+
+class Code(Enum):
+    OK = 200
+
+    @classmethod
+    def _missing_(cls, value):
+        unknown = object.__new__(cls)
+        unknown._name_, unknown._value_ = "UNKNOWN", value
+        return unknown
 
 
 @dataclass
@@ -66,6 +81,10 @@ DIFFERENT = [
     (1, 2),
     Colour.RED,
     Level.ONE,
+    Access.READ,
+    Access.READ | Access.WRITE,
+    Access(8),
+    Access(16),
     Prompt("a"),
     Prompt("a", [1]),
     Prompt("a", [True]),
@@ -138,6 +157,24 @@ class Tagged(str):
     tag = None
 
 
+class TaggedFloat(np.float64):
+    tag = None
+
+
+@dataclass
+class Table(dict):
+    name: str = ""
+
+
+class Hidden:
+    __slots__ = ("hidden",)
+
+
+@dataclass
+class PromptBesideHidden(Hidden):
+    text: str
+
+
 @pytest.mark.parametrize(
     "value",
     [
@@ -145,6 +182,11 @@ class Tagged(str):
         [Custom()],
         {"a": Custom()},
         Tagged("a"),
+        TaggedFloat(1),
+        Table("a"),
+        PromptBesideHidden("a"),
+        Code(404),
+        memoryview(b"a"),
         OrderedDict(a=1),
         lambda: 0,
         np.array([object()]),
@@ -193,3 +235,11 @@ nested = st.recursive(
 @given(nested, nested)
 def test_keys_are_equal_exactly_where_the_written_form_is(one, other):
     assert (exact_key(one) == exact_key(other)) == (repr(one) == repr(other))
+
+
+def test_a_slotted_dataclass_is_keyed_by_its_fields():
+    @dataclass(slots=True)
+    class Slotted:
+        text: str
+
+    assert exact_key(Slotted("a")) == exact_key(Slotted("a")) != exact_key(Slotted("b"))
