@@ -170,11 +170,14 @@ class InferenceCache:
     def _recount(self) -> None:
         now_ns = self._clock.now_ns()
         self._n_bytes = 0
-        for key, entry in self._order.items():
+        for key, entry in list(self._order.items()):
             counted = self._max_bytes is not None
             entry.n_bytes = size_bytes(key) + size_bytes(self._values[key]) if counted else 0
             entry.since_ns = entry.since_ns or now_ns  # stored while entries did not age
             self._n_bytes += entry.n_bytes
+            if self._max_bytes is not None and entry.n_bytes > self._max_bytes:
+                self._remove(key)  # alone too large, and no reason to evict what is older
+                self._n_evicted += 1
 
     def _try_to_apply_recent(self) -> None:
         if not self._lock.acquire(blocking=False):

@@ -162,6 +162,23 @@ def test_resizing_drops_only_the_least_recent_entries_beyond_the_new_bounds():
     assert cache.size == 0
 
 
+def test_a_new_budget_drops_a_value_that_is_larger_alone_and_not_all_that_is_older():
+    cache = InferenceCache()
+    cache.put("small", "x")
+    cache.put("large", np.zeros(1000))
+    cache.resize(1000, max_bytes=1000)
+    assert (cache.contains("small"), cache.contains("large")) == (True, False)
+    assert cache.n_evicted == 1
+
+
+def test_a_value_that_contains_itself_is_larger_than_any_budget():
+    loop = []
+    loop.append(loop)
+    cache = InferenceCache(max_bytes=10**9)
+    cache.put("loop", loop)
+    assert not cache.contains("loop")
+
+
 def test_entries_stored_while_nothing_aged_begin_to_age_when_a_ttl_is_set(clock):
     cache = InferenceCache(clock=clock)
     cache.put("a", 1)
