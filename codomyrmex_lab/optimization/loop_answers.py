@@ -43,8 +43,16 @@ class _Mailbox:
             error = request.error
             if error is None:
                 future.set_result(request.result())
+            elif isinstance(error, StopIteration):  # a coroutine cannot raise it
+                future.set_exception(_as_runtime_error(error))
             else:
                 future.set_exception(error)
+
+
+def _as_runtime_error(error: StopIteration) -> RuntimeError:
+    wrapped = RuntimeError("The batch function raised StopIteration.")
+    wrapped.__cause__ = error
+    return wrapped
 
 
 class LoopAudience(Audience):

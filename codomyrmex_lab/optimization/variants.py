@@ -111,28 +111,45 @@ class _OnEventLoop:
     def __init__(self, function: Callable[[list[Any]], Coroutine[Any, Any, Any]]) -> None:
         self._function = function
         self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._host: _LoopThread | None = None
 
     def __call__(self, inputs: list[Any]) -> Any:
         with self._lock:
-            if self._loop is None:
-                self._loop = asyncio.new_event_loop()
-                threading.Thread(
-                    target=_run_loop, args=(self._loop,), name="batch-event-loop", daemon=True
-                ).start()
-            loop = self._loop
-        return asyncio.run_coroutine_threadsafe(self._function(inputs), loop).result()
+            host = self._host
+            if host is None or not host.is_alive():  # it does not in a forked child
+                host = self._host = _LoopThread()
+                host.start()
+            host.n_calls += 1
+        try:
+            return asyncio.run_coroutine_threadsafe(self._function(inputs), host.loop).result()
+        finally:
+            with self._lock:
+                host.n_calls -= 1
+                self._end_if_unused(host)
 
     def close(self) -> None:
-        """End the event loop; the next call begins a new one."""
+        """End the event loop, after the calls that run on it; the next one begins a new loop."""
         with self._lock:
-            loop, self._loop = self._loop, None
-        if loop is not None:
-            loop.call_soon_threadsafe(loop.stop)
+            host, self._host = self._host, None
+            if host is not None:
+                self._end_if_unused(host)
+
+    def _end_if_unused(self, host: _LoopThread) -> None:
+        if host is not self._host and not host.n_calls and host.is_alive():
+            host.loop.call_soon_threadsafe(host.loop.stop)
 
 
-def _run_loop(loop: asyncio.AbstractEventLoop) -> None:
-    try:
-        loop.run_forever()
-    finally:
-        loop.close()
+class _LoopThread(threading.Thread):
+    """An event loop and the number of calls that run on it."""
+
+    def __init__(self) -> None:
+        super().__init__(name="batch-event-loop", daemon=True)
+        self.loop = asyncio.new_event_loop()
+        self.n_calls = 0
+
+    def run(self) -> None:
+        """Run the loop until it is stopped."""
+        try:
+            self.loop.run_forever()
+        finally:
+            self.loop.close()

@@ -1,5 +1,6 @@
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -8,6 +9,7 @@ from codomyrmex_lab.optimization import (
     BatchingStrategy,
     InferenceOptimizer,
     OptimizationConfig,
+    QuantizationType,
     QueueFullAction,
 )
 
@@ -205,3 +207,59 @@ def test_an_object_with_an_async_call_is_a_model():
 
     with InferenceOptimizer(Model(), QUICK) as engine:
         assert engine.infer(1).output == 2
+
+
+def test_a_stop_iteration_of_the_model_reaches_the_awaiting_tasks_as_a_runtime_error():
+    def model(inputs):
+        raise StopIteration
+
+    async def main():
+        return await asyncio.gather(*map(engine.ainfer, "ab"), return_exceptions=True)
+
+    with InferenceOptimizer(model, QUICK) as engine:
+        errors = run(main())
+    assert [type(error) for error in errors] == [RuntimeError] * 2
+    assert isinstance(errors[0].__cause__, StopIteration)
+
+
+class SlowModel:
+    """An ``async`` model whose calls wait until told to go on."""
+
+    def __init__(self):
+        self.entered = threading.Event()
+        self._go_on = asyncio.Event()
+
+    async def __call__(self, inputs):
+        self._loop = asyncio.get_running_loop()
+        self.entered.set()
+        await self._go_on.wait()
+        return inputs
+
+    def go_on(self):
+        self._loop.call_soon_threadsafe(self._go_on.set)
+
+
+def test_an_async_batch_that_runs_while_its_variant_is_exchanged_is_answered():
+    async def quick(inputs):
+        return inputs
+
+    slow = SlowModel()
+    models = {QuantizationType.FP32: slow, QuantizationType.INT8: quick}
+    with InferenceOptimizer(models, ONE_BY_ONE) as engine:
+        running = engine.submit("running")
+        assert slow.entered.wait(PATIENCE_S)
+        engine.reconfigure(ONE_BY_ONE.replace(quantization=QuantizationType.INT8))
+        slow.go_on()
+        assert running.result(PATIENCE_S).output == "running"
+        assert engine.infer("next").output == "next"
+
+
+def test_stopping_leaves_an_async_model_that_is_called_directly_its_loop():
+    slow = SlowModel()
+    engine = InferenceOptimizer(slow, ONE_BY_ONE)
+    with ThreadPoolExecutor(1) as threads:
+        direct = threads.submit(engine.infer, "direct")
+        assert slow.entered.wait(PATIENCE_S)
+        engine.stop()
+        slow.go_on()
+        assert direct.result(PATIENCE_S).output == "direct"
