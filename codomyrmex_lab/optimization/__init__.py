@@ -21,13 +21,15 @@ the queue is full              By ``queue_full``: the caller waits, or gets ``Qu
                                the request that has waited longest gets it.
 ``stop()``                     No more is accepted; what was is answered, or fails with
                                ``DrainTimeoutError`` past the drain time. No future stays pending.
+                               From within a model call or an observer, what could only be answered
+                               after it fails at once.
 ``reconfigure()``              Waiting requests follow the new settings, running batches end under
                                the old ones; nothing is lost or answered twice.
 ``clear_cache()``              What is being computed answers its callers but is not stored.
 the interpreter exits          After all other threads have ended, running engines get 5 s to
                                answer; then as ``stop()``.
-the process forks              The parent goes on. The child's copy refuses requests; a new engine
-                               works there.
+the process forks              The parent goes on. The child's copy refuses requests until it is
+                               stopped and started; a new engine works there too.
 =============================  ===================================================================
 """
 

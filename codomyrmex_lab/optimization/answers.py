@@ -60,15 +60,11 @@ class Answers:
         return BatchOwner(self.still_wanted, self.answer, self.reject)
 
     def still_wanted(self, request: PendingRequest) -> bool:
-        """Tell whether others joined a request that its caller cancelled; if not, count it."""
+        """Tell whether others joined a request that its caller cancelled; if not, none will."""
         flights = self._flights
-        if flights is not None and request.terms.key is not None:
-            joined = not flights.abort_unless_joined(request)
-            if joined:
-                return True
-        for one in request.everyone:
-            self._unserved(one, CancelledError())
-        return False
+        if flights is None or request.terms.key is None:
+            return False
+        return not flights.abort_unless_joined(request)
 
     def answer(self, batch: Batch) -> None:
         """Answer every request of a batch that has ended, whatever happens on the way."""
@@ -92,6 +88,8 @@ class Answers:
 
     def deliver(self, batch: Batch) -> None:
         """Count, show and hand out the outcome of a batch."""
+        if not batch.ordinary:
+            self._part_with_cancelled(batch)
         self._ledger.batch(batch)
         if self._observers:
             self._observers.on_batch(batch)
@@ -99,6 +97,16 @@ class Answers:
             answer_all(batch.requests, self._results(batch.requests, batch))
         else:
             self._deliver_one_by_one(batch)
+
+    def _part_with_cancelled(self, batch: Batch) -> None:
+        """Let go of those who joined and have cancelled; the others can no longer cancel."""
+        for request in batch.requests:
+            joined = request.terms.joined
+            if joined:
+                gone = [one for one in joined if not one.set_running_or_notify_cancel()]
+                request.terms.joined = [one for one in joined if one not in gone]
+                for one in gone:
+                    self._unserved(one, CancelledError())
 
     def _results(self, requests: list[PendingRequest], batch: Batch) -> Sequence[Any]:
         make_result, outputs = self._make_result, batch.outputs
@@ -114,9 +122,8 @@ class Answers:
         try:
             for index, request in enumerate(batch.requests):
                 for other in request.terms.joined:
-                    if other.set_running_or_notify_cancel():
-                        self._settle(other, index, batch, True)
-                        settled.append(other)
+                    self._settle(other, index, batch, True)
+                    settled.append(other)
                 if not request.cancelled():  # else it was computed for those who joined it
                     self._settle(request, index, batch, False)
                     settled.append(request)
@@ -140,9 +147,10 @@ class Answers:
         if self._flights is not None and request.terms.key is not None:
             self._flights.abort(request)
         for one in request.everyone:
-            self._unserved(one, error)
             claimed = one is request or one.set_running_or_notify_cancel()
-            if claimed and not one.cancelled():
+            waits = claimed and not one.cancelled()
+            self._unserved(one, error if waits else CancelledError())
+            if waits:
                 one.set_exception(error)
 
     def turn_away(self, request: PendingRequest, error: QueueFullError) -> None:
@@ -157,6 +165,10 @@ class Answers:
 
     def _fail_unanswered(self, batch: Batch, error: BaseException) -> None:
         crash = crash_error(error)
+        if self._flights is not None:
+            for leader in batch.requests:  # or those who come later would join what never lands
+                if leader.terms.key is not None:
+                    self._flights.abort(leader)
         for request in batch.everyone:
             if not request.done() and request.set_running_or_notify_cancel():
                 request.set_exception(crash)

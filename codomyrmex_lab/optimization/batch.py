@@ -104,18 +104,26 @@ class Batch:
         _log.error("Batch %d failed; request ids %s", self.id, ids, exc_info=self.error)
 
 
-def _checked(outputs: Any, n_inputs: int) -> Sequence[Any]:
+def _checked(outputs: Any, n_inputs: int) -> list[Any]:
+    """Return the outputs as a list, so that what follows depends on no sequence's own ways."""
     if isinstance(outputs, str | bytes | Mapping | Set) or not hasattr(outputs, "__len__"):
         raise OutputCountError(
             f"The batch function returned a {type(outputs).__name__} for {n_inputs} inputs; "
             f"expected a sequence of {n_inputs} outputs."
         )
     if len(outputs) != n_inputs:
-        raise OutputCountError(
-            f"The batch function returned {len(outputs)} outputs for {n_inputs} inputs; expected "
-            "one output for each input, in the same order."
-        )
-    return outputs  # type: ignore[no-any-return]
+        raise _count_error(len(outputs), n_inputs)
+    listed = list(outputs)
+    if len(listed) != n_inputs:
+        raise _count_error(len(listed), n_inputs)
+    return listed
+
+
+def _count_error(n_outputs: int, n_inputs: int) -> OutputCountError:
+    return OutputCountError(
+        f"The batch function returned {n_outputs} outputs for {n_inputs} inputs; expected one "
+        "output for each input, in the same order."
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,9 +94,10 @@ class RequestBatcher(Generic[T]):
         self._request_ids = count()
         self._n_reads = count()
         self._batch_ids = count()
-        self._lifecycle = threading.Lock()
+        self._lifecycle = threading.Lock()  # never held while something is waited for
         self._variant: Variant | None = None
         self._dispatcher: Dispatcher | None = None
+        self._ending: Dispatcher | None = None
 
     @property
     def max_batch_size(self) -> int:
@@ -131,13 +132,15 @@ class RequestBatcher(Generic[T]):
         }
 
     def start(self) -> None:
-        """Start the workers; does nothing where they run.
+        """Start the workers, after a :meth:`stop` under way; does nothing where they run.
 
         Raises
         ------
         SettingError
             There is no processor.
         """
+        if self._ending is not None:
+            self._ending.ended.wait()
         with self._lifecycle:
             if self._dispatcher is not None:
                 return
@@ -164,9 +167,12 @@ class RequestBatcher(Generic[T]):
             as long as it takes.
         """
         with self._lifecycle:
-            dispatcher, self._dispatcher = self._dispatcher, None
-            if dispatcher is not None and self._variant is not None:
-                dispatcher.stop(drain_timeout_s)
+            self._ending = ending = self._dispatcher or self._ending
+            self._dispatcher = None
+        if ending is not None:
+            ending.stop(drain_timeout_s)
+        with self._lifecycle:
+            if self._dispatcher is None and self._variant is not None:
                 self._variant.close()
 
     def __enter__(self) -> RequestBatcher[T]:

@@ -21,12 +21,13 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
+from concurrent.futures import CancelledError
 from functools import partial
 from itertools import count
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from codomyrmex_lab.errors import NotRunningError
+from codomyrmex_lab.errors import NotRunningError, SettingError
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.admission import Admission
 from codomyrmex_lab.optimization.batch import Batch, BatchOwner
@@ -97,6 +98,7 @@ class Dispatcher:
         self._turned_away: list[tuple[PendingRequest, BaseException]] = []
         self._running: dict[int, Batch] = {}
         self._closed = False
+        self.ended = threading.Event()
         self._guard()
         self.ordinary_terms = Terms(self, ordinary=True)
         self._abandoned = False
@@ -136,8 +138,7 @@ class Dispatcher:
             Whether the request has a place, or needs none, and is to be given to :meth:`accept`.
         """
         self._refuse_if_closed()
-        if self._bucket_fn is not None:
-            request.own_terms().bucket = self._bucket_fn(request.input_data)
+        self._choose_bucket(request)
         if self._admission.bounded:
             placed = self._admission.enter_or_call(callback)
             request.own_terms().placed = placed
@@ -197,9 +198,12 @@ class Dispatcher:
         )
         self._closed = True
         self._guard()
+        self.ended.set()
 
     def stop(self, drain_timeout_s: float | None) -> None:
         """Accept nothing more, answer what was accepted, and end the workers.
+
+        Several threads may ask for it; each returns when all is answered.
 
         Parameters
         ----------
@@ -207,6 +211,8 @@ class Dispatcher:
             Time to answer, in s; then the rest fails with ``DrainTimeoutError``. None waits
             for as long as it takes.
         """
+        if self._closed and self.ended.is_set():
+            return
         self._closed = True
         self._guard()
         self._admission.close()
@@ -224,6 +230,7 @@ class Dispatcher:
             if batch is not None:
                 batch.fail(drain_error(), self._clock)
                 self._owner.answer(batch)
+        self.ended.set()
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -232,13 +239,25 @@ class Dispatcher:
     def _pass_guards(self, request: PendingRequest) -> bool:
         """Note the bucket and take a place; False where another request must make room."""
         self._refuse_if_closed()
-        if self._bucket_fn is not None:
-            request.own_terms().bucket = self._bucket_fn(request.input_data)
+        self._choose_bucket(request)
         if not self._admission.bounded:
             return True
         placed = self._admission.enter(request.terms.deadline_ns)
         request.own_terms().placed = placed
         return placed
+
+    def _choose_bucket(self, request: PendingRequest) -> None:
+        if self._bucket_fn is None:
+            return
+        bucket = self._bucket_fn(request.input_data)
+        try:
+            hash(bucket)
+        except TypeError:
+            raise SettingError(
+                f"bucket_fn returned a {type(bucket).__name__} for an input of type "
+                f"{type(request.input_data).__name__}; expected something hashable."
+            ) from None
+        request.own_terms().bucket = bucket
 
     def _guard(self) -> None:
         """Note whether a request has more to pass than to be put into the inbox."""
@@ -278,7 +297,7 @@ class Dispatcher:
         waits = request.cancel_unnoticed and not terms.left
         if waits and not self._wanted(request):
             line.discard(request)
-            self._admission.leave(terms.placed)
+            self._turned_away.append((request, CancelledError()))
 
     def _follow(self, variant: Variant, config: OptimizationConfig, line: _Line) -> None:
         self._variant = variant
@@ -300,12 +319,13 @@ class Dispatcher:
             decision = line.decide(now_ns)
             if decision.size and decision.reason is not None:
                 requests = self._begin(line.take(decision.size))
-                if requests:
-                    batch = Batch(
-                        next(self._batch_ids), requests, decision.reason, worker, self._variant
-                    )
-                    self._running[batch.id] = batch
-                    return batch
+                if not requests:
+                    return None
+                batch = Batch(
+                    next(self._batch_ids), requests, decision.reason, worker, self._variant
+                )
+                self._running[batch.id] = batch
+                return batch
             elif line.closed:
                 self._crew.leave(worker)
             else:
@@ -314,13 +334,14 @@ class Dispatcher:
 
     def _begin(self, taken: list[PendingRequest]) -> list[PendingRequest]:
         """Free the places of some requests, and return those that are still wanted."""
+        cancelled = begin_all(taken)
+        if cancelled:
+            unwanted = {request for request in cancelled if not self._owner.still_wanted(request)}
+            self._turned_away += [(request, CancelledError()) for request in unwanted]
+            taken = [request for request in taken if request not in unwanted]
         if self._admission.any_taken:
             self._admission.leave(sum(request.terms.placed for request in taken))
-        cancelled = begin_all(taken)
-        if not cancelled:
-            return taken
-        unwanted = {request for request in cancelled if not self._owner.still_wanted(request)}
-        return [request for request in taken if request not in unwanted]
+        return taken
 
     def _sleep(self, decision: Decision) -> None:
         """Sleep until a batch may leave, or there is a message; wake without cause at times."""
@@ -393,8 +414,8 @@ class Dispatcher:
             except IndexError:  # another thread was quicker
                 return
             self._admission.leave(request.terms.placed)
-            if self._wanted(request):
-                self._owner.reject(request, error)
+            wanted = self._wanted(request)
+            self._owner.reject(request, error if wanted else CancelledError())
 
     def _wanted(self, request: PendingRequest) -> bool:
         return request.set_running_or_notify_cancel() or self._owner.still_wanted(request)

@@ -66,9 +66,9 @@ class Flights:
         """End a leader's flight with its output, which is stored; from here on none joins it."""
         stored = _storable(output)
         with self._lock:
+            self._forget(request)  # first: whatever the cache makes of it, none may join any more
             if request.terms.cache_epoch == self._epoch and stored is not ABSENT:
                 self._cache.put(request.terms.key, stored)
-            self._forget(request)
 
     def abort(self, request: PendingRequest) -> None:
         """End a leader's flight without output; from here on none joins it."""

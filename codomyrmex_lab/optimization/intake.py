@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Hashable
+from concurrent.futures import CancelledError
 from functools import partial
 from itertools import count
 from typing import Any
@@ -204,8 +205,9 @@ class Intake:
         """Fail a request that did not get in, and those who joined it meanwhile."""
         if isinstance(error, QueueFullError):
             self.answers.turn_away(request, error)
-        elif request.set_running_or_notify_cancel() or self.answers.still_wanted(request):
-            self.answers.reject(request, error)
+        else:
+            wanted = request.set_running_or_notify_cancel() or self.answers.still_wanted(request)
+            self.answers.reject(request, error if wanted else CancelledError())
 
 
 async def _wait_for_place(request: PendingRequest, dispatcher: Dispatcher) -> None:

@@ -37,10 +37,13 @@ class Ledger:
     def batch(self, batch: Batch) -> None:
         """Count a batch and all whom it answers."""
         stats = self._stats
-        everyone, n_late = batch.requests, 0
+        everyone, n_late, n_cancelled = batch.requests, 0, 0
         if not batch.ordinary:
             everyone = batch.everyone
-            n_late = sum(batch.end_ns > request.terms.deadline_ns for request in everyone)
+            n_cancelled = sum([request.cancelled() for request in batch.requests])
+            n_late = sum(
+                [batch.end_ns > r.terms.deadline_ns and not r.cancelled() for r in everyone]
+            )
         n_everyone = len(everyone)
         latency_sum_ns = batch.end_ns * n_everyone - sum([r.arrival_ns for r in everyone])
         with self._lock:
@@ -49,8 +52,9 @@ class Ledger:
             stats.close_reasons[batch.reason] = stats.close_reasons.get(batch.reason, 0) + 1
             stats.total_requests += n_everyone
             stats.joined_requests += n_everyone - len(batch.requests)
-            stats.failed_requests += n_late if batch.error is None else n_everyone
+            stats.failed_requests += n_late + n_cancelled if batch.error is None else n_everyone
             stats.expired_requests += n_late if batch.error is None else 0
+            stats.cancelled_requests += n_cancelled
             self._latency_sum_ns += latency_sum_ns
 
     def unserved(self, request: PendingRequest, end_ns: int, error: BaseException) -> None:

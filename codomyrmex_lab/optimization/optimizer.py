@@ -85,8 +85,9 @@ class InferenceOptimizer:
             self._config, self._variant, self._observers, key_fn, clock or SystemClock()
         )
         self._mailboxes = Mailboxes()
-        self._lifecycle = threading.Lock()
+        self._lifecycle = threading.Lock()  # never held while something is waited for
         self._dispatcher: Dispatcher | None = None
+        self._ending: Dispatcher | None = None
 
     # -- life ---------------------------------------------------------------------------------
 
@@ -106,7 +107,9 @@ class InferenceOptimizer:
         return self._dispatcher is not None
 
     def start(self) -> None:
-        """Start the workers; does nothing where they run."""
+        """Start the workers, after a :meth:`stop` under way; does nothing where they run."""
+        if self._ending is not None:
+            self._ending.ended.wait()
         with self._lifecycle:
             if self._dispatcher is None:
                 self._dispatcher = self._intake.dispatcher(self._bucket_fn)
@@ -122,10 +125,13 @@ class InferenceOptimizer:
             as long as it takes.
         """
         with self._lifecycle:
-            dispatcher, self._dispatcher = self._dispatcher, None
-            if dispatcher is not None:
-                dispatcher.stop(drain_timeout_s)
-            self._variant.close()
+            self._ending = ending = self._dispatcher or self._ending
+            self._dispatcher = None
+        if ending is not None:
+            ending.stop(drain_timeout_s)
+        with self._lifecycle:
+            if self._dispatcher is None:
+                self._variant.close()
 
     def __enter__(self) -> InferenceOptimizer:
         self.start()

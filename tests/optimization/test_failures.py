@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from codomyrmex_lab.errors import ProcessorTimeoutError, WorkerCrashedError
+from codomyrmex_lab.errors import OutputCountError, ProcessorTimeoutError, WorkerCrashedError
 from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, RequestBatcher
 
 PATIENCE_S = 20.0
@@ -105,6 +105,53 @@ def test_an_output_that_cannot_be_copied_is_delivered_but_not_cached(caplog):
     assert "cannot be copied" in caplog.text
 
 
+class Labelled(list):
+    """Outputs whose items are not found by position, as in a pandas Series with an index."""
+
+    def __getitem__(self, index):
+        raise KeyError(index)
+
+
+@pytest.mark.parametrize("use_cache", [True, False])
+def test_outputs_are_taken_in_their_order_however_they_are_indexed(use_cache):
+    with InferenceOptimizer(Labelled, ONE_BY_ONE) as engine:
+        assert engine.infer("a", use_cache).output == "a"
+
+
+def test_outputs_whose_length_is_not_their_number_are_refused():
+    class Misleading(list):
+        def __len__(self):
+            return 1
+
+    def model(inputs):
+        return Misleading(["one", "two"])
+
+    with (
+        InferenceOptimizer(model, ONE_BY_ONE) as engine,
+        pytest.raises(OutputCountError, match="returned 2 outputs for 1 inputs"),
+    ):
+        engine.infer("a")
+
+
+def test_after_a_crash_on_the_way_to_the_cache_the_same_input_is_computed_anew():
+    class Unsizable:
+        broken = True
+
+        def __sizeof__(self):
+            if self.broken:
+                raise OSError("no size")
+            return 100
+
+    config = ONE_BY_ONE.replace(cache_max_bytes=1000, max_batch_size=2, batch_timeout_ms=5.0)
+    with InferenceOptimizer(lambda xs: [Unsizable() for _ in xs], config) as engine:
+        futures = [engine.submit("a"), engine.submit("b")]
+        for future in futures:
+            assert isinstance(future.exception(PATIENCE_S), WorkerCrashedError)
+        Unsizable.broken = False
+        for text in "ab":  # "b" had not even come to the cache
+            assert not engine.submit(text).result(PATIENCE_S).from_cache
+
+
 def run_script(script):
     return subprocess.run(
         [sys.executable, "-c", script],
@@ -161,11 +208,35 @@ if child == 0:
     except NotRunningError as error:
         assert "fork" in str(error)
         with InferenceOptimizer(lambda xs: xs, config) as own:
-            os._exit(0 if own.infer("own").output == "own" else 2)
+            assert own.infer("own").output == "own"
+        engine.stop()
+        with engine:
+            os._exit(0 if engine.infer("anew").output == "anew" else 2)
     os._exit(1)
 _, status = os.waitpid(child, 0)
 print(os.waitstatus_to_exitcode(status), engine.infer("after").output)
 engine.stop()
+"""
+    done = run_script(script)
+    assert done.stdout == "0 after\n", done.stderr
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="this platform cannot fork")
+def test_an_async_model_called_directly_works_in_a_forked_child():
+    script = """
+import os
+from codomyrmex_lab.optimization import InferenceOptimizer
+
+async def model(inputs):
+    return inputs
+
+engine = InferenceOptimizer(model)
+engine.infer("before")
+child = os.fork()
+if child == 0:
+    os._exit(0 if engine.infer("in the child").output == "in the child" else 2)
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status), engine.infer("after").output)
 """
     done = run_script(script)
     assert done.stdout == "0 after\n", done.stderr

@@ -280,6 +280,9 @@ def test_a_leader_that_is_cancelled_is_still_computed_for_those_who_joined(gated
         gated.open.set()
         assert joined.result(PATIENCE_S).output == "aa"
         assert leader.cancelled()
+    stats = engine.stats
+    assert (stats.total_requests, stats.joined_requests) == (3, 1)
+    assert (stats.failed_requests, stats.cancelled_requests) == (1, 1)
 
 
 def test_a_cancelled_request_that_nobody_joined_is_not_computed_and_blocks_nobody(gated):
@@ -301,6 +304,9 @@ def test_one_who_joined_and_cancelled_does_not_disturb_the_others(gated):
         assert second.cancel()
         gated.open.set()
         assert first.result(PATIENCE_S).output == third.result(PATIENCE_S).output == "aa"
+    stats = engine.stats
+    assert (stats.total_requests, stats.joined_requests) == (3, 1)
+    assert (stats.failed_requests, stats.cancelled_requests) == (1, 1)
 
 
 def test_clear_cache_during_a_computation_keeps_its_result_out(gated):

@@ -2,6 +2,7 @@ import threading
 
 import pytest
 
+from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.optimization import (
     BatchingStrategy,
     CloseReason,
@@ -226,3 +227,12 @@ def test_a_bucket_fn_that_raises_tells_the_caller_and_blocks_nobody():
         assert engine.infer("text").output == "text"
         with pytest.raises(TypeError):
             engine.submit(5)
+
+
+def test_a_bucket_that_is_not_hashable_is_refused_and_costs_no_worker(caplog):
+    with (
+        InferenceOptimizer(lambda xs: xs, ONE_BY_ONE, bucket_fn=list) as engine,
+        pytest.raises(SettingError, match="bucket_fn returned a list"),
+    ):
+        engine.submit("text")
+    assert "died" not in caplog.text
