@@ -60,6 +60,41 @@ def test_tune_writes_a_config_with_its_evidence(folder: Path) -> None:
     assert evidence["predicted"]["p99_ms"] <= 20
 
 
+def test_tune_shows_what_a_change_comes_to_and_writes_the_front(folder: Path) -> None:
+    search = (*WORKLOAD, "--profile", "profile.parquet", *SPACE, "--quiet", "--objective", "cost")
+    done = run(
+        *("tune", *search, "--constraint", "p99_ms <= 20", "--front", "front.csv"),
+        *("--output", "tuned.pbtxt", "--target", "triton"),
+        cwd=folder,
+    )
+    assert done.returncode == 0, done.stderr
+    changes = done.stdout.partition("One change to it, or to the load, comes to:")[2]
+    assert re.search(r"num_workers +2 +\S+ +[+]\d+\.\d% +\S+ +true\n", changes)
+    assert re.search(r"load +1\.2 +\S+ +-\d+\.\d% +\S+ +true\n", changes)
+    front = pd.read_csv(folder / "front.csv")
+    assert len(front) > 1
+    assert front.sort_values("p99_ms")["worker_s_per_1k"].is_monotonic_decreasing
+    assert load_config(folder / "tuned.pbtxt").num_workers == 1
+    again = run("tune", *search, "--front", "front.csv", cwd=folder)
+    assert again.returncode == 2
+    assert "front.csv exists already and was kept" in again.stderr
+
+
+def test_memory_of_the_cache_is_counted(folder: Path) -> None:
+    table = "variant,accuracy,file_mb\nfp32,0.97,4.0\n"
+    (folder / "quality.csv").write_text(table, encoding="utf-8")
+    search = (
+        *("tune", *WORKLOAD, "--profile", "profile.parquet", *SPACE, "--quiet"),
+        *("--quality", "quality.csv", "--constraint", "memory_mb <= 10", "--output", "tuned.json"),
+    )
+    assert run(*search, "--result-bytes", "1e6", cwd=folder).returncode == 0
+    assert not load_config(folder / "tuned.json").enable_caching
+    assert run(*search, "--result-bytes", "10", "--overwrite", cwd=folder).returncode == 0
+    evidence = load_evidence(folder / "tuned.json")
+    assert evidence is not None
+    assert evidence["predicted"]["memory_mb"] <= 4.01
+
+
 def test_constraints_that_cannot_be_held_end_with_1(folder: Path) -> None:
     done = run(
         *("tune", *WORKLOAD, "--profile", "profile.parquet", *SPACE, "--quiet"),
@@ -81,6 +116,9 @@ def test_constraints_that_cannot_be_held_end_with_1(folder: Path) -> None:
         (("--workload", "traffic.csv"), "Give either --workload FILE or --poisson"),
         (("--quality", "nowhere.json"), "--quality nowhere.json cannot be used"),
         (("--payloads", "nowhere.npy"), "--payloads nowhere.npy cannot be read"),
+        (("--head", "0"), "--head is 0; expected a whole number of at least 1"),
+        (("--speed", "0"), "--speed is 0.0; expected a finite number above 0"),
+        (("--jobs", "0"), "n_jobs is 0; expected a whole number"),
     ],
 )
 def test_what_cannot_be_used_ends_with_2_and_one_sentence(
@@ -103,7 +141,7 @@ def test_verify_takes_the_trials_of_tune_and_measures(folder: Path) -> None:
     assert run("tune", *search, cwd=folder).returncode == 0
     done = run(
         *("verify", "served:predict", *search, "--finalists", "2", "--rounds", "3"),
-        *("--output", "tuned.json"),
+        *("--confidence", "0.9", "--output", "tuned.json"),
         cwd=folder,
     )
     assert done.returncode == 0, done.stderr
@@ -111,6 +149,7 @@ def test_verify_takes_the_trials_of_tune_and_measures(folder: Path) -> None:
     evidence = load_evidence(folder / "tuned.json")
     assert evidence is not None
     assert evidence["verified"]["n_rounds"] == 3
+    assert evidence["verified"]["confidence"] == 0.9
 
 
 def test_what_misses_in_reality_ends_with_1_and_writes_nothing(folder: Path) -> None:

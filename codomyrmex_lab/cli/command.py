@@ -6,6 +6,7 @@ import argparse
 import math
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 
 __all__ = [
@@ -60,6 +61,8 @@ def table(frame: pd.DataFrame) -> str:
 def _cell(value: object) -> str:
     if isinstance(value, str):
         return value
+    if value is None or isinstance(value, bool | np.bool_):
+        return str(value).lower()  # as options have it
     number = float(value)  # type: ignore[arg-type]
     if math.isnan(number):
         return "-"

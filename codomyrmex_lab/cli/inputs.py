@@ -13,8 +13,10 @@ import numpy as np
 import pandas as pd
 
 from codomyrmex_lab.errors import ModelError, SettingError, WorkloadError
+from codomyrmex_lab.optimization.models import check_integer
 from codomyrmex_lab.runtimes import OnnxModel
 from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads.ranges import check_number
 
 __all__ = ["model_named", "workload_of", "workload_options"]
 
@@ -58,6 +60,10 @@ def workload_options() -> argparse.ArgumentParser:
 
 def workload_of(chosen: argparse.Namespace) -> Workload:
     """Return the workload of these options, or raise a one-sentence error."""
+    if chosen.head is not None:
+        check_integer("--head", chosen.head, at_least=1)
+    check_number("--speed", chosen.speed, above_zero=True)
+    check_integer("--seed", chosen.seed, at_least=0)
     workload = _whole_workload(chosen)
     if chosen.head is not None:
         workload = workload.head(chosen.head)

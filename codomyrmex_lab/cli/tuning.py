@@ -16,7 +16,8 @@ import pandas as pd
 from codomyrmex_lab.cli.command import NOT_SO, OK, Commands, add_command, table
 from codomyrmex_lab.cli.inputs import model_named, workload_of, workload_options
 from codomyrmex_lab.errors import InfeasibleError, SettingError
-from codomyrmex_lab.export import Tuned, check_output, export
+from codomyrmex_lab.export import TARGETS, Tuned, check_output, export
+from codomyrmex_lab.export.place import check_place, write_text
 from codomyrmex_lab.optimization.models import OptimizationConfig, QuantizationType
 from codomyrmex_lab.simulation import ServiceProfile
 from codomyrmex_lab.tuning import FIGURES, OBJECTIVES, TuningResult, tune, verify
@@ -37,13 +38,18 @@ _NAMES = (
 def add_commands(areas: Commands[argparse.ArgumentParser]) -> None:
     """Add ``tune`` and ``verify``."""
     parents = (workload_options(), _search_options())
-    add_command(
+    command = add_command(
         areas,
         "tune",
         _tune,
         "search by simulation for the settings that serve a workload",
         parents,
         _NAMES,
+    )
+    command.add_argument(
+        "--front",
+        metavar="FILE",
+        help="also write the Pareto front of all settings tried, .csv",
     )
     command = add_command(
         areas,
@@ -67,6 +73,13 @@ def add_commands(areas: Commands[argparse.ArgumentParser]) -> None:
         default=8,
         metavar="N",
         help="how often at most each serves the whole workload; default: %(default)s",
+    )
+    command.add_argument(
+        "--confidence",
+        type=float,
+        default=0.95,
+        metavar="SHARE",
+        help="of the whole verdict, above 0 and below 1; default: %(default)s",
     )
 
 
@@ -104,6 +117,20 @@ def _search_options() -> argparse.ArgumentParser:
         'as {"fp32": 1.0, "int8": 0.99}',
     )
     options.add_argument(
+        "--result-bytes",
+        type=float,
+        default=0.0,
+        metavar="N",
+        help="memory of one cached result, which counts in memory_mb; default: %(default)g",
+    )
+    options.add_argument(
+        "--tolerance",
+        type=float,
+        default=0.01,
+        metavar="SHARE",
+        help="of the best objective, by which simpler settings may be worse; default: %(default)s",
+    )
+    options.add_argument(
         "--store", metavar="FILE", help="SQLite file of the trials; an interrupted search goes on"
     )
     options.add_argument(
@@ -118,6 +145,12 @@ def _search_options() -> argparse.ArgumentParser:
     options.add_argument(
         "--output", metavar="FILE", help="write the settings, with their evidence; .json, .toml ..."
     )
+    options.add_argument(
+        "--target",
+        choices=list(TARGETS),
+        metavar="TARGET",
+        help=f"format of --output, by default that of its ending; one of {', '.join(TARGETS)}",
+    )
     options.add_argument("--overwrite", action="store_true", help="replace a file that exists")
     options.add_argument("--quiet", action="store_true", help="show no progress")
     return parser
@@ -125,11 +158,20 @@ def _search_options() -> argparse.ArgumentParser:
 
 def _tune(chosen: argparse.Namespace) -> int:
     _check_output(chosen)
+    if chosen.front is not None:
+        check_place(Path(chosen.front), overwrite=chosen.overwrite)
     result = _searched(chosen, workload_of(chosen))
     if result is None:
         return NOT_SO
     figures = pd.DataFrame({"predicted": dict(result.predicted)}).rename_axis("figure")
+    changes = _with_percentages(result.sensitivity, "change").set_index("setting")
     print(result.explanation, table(figures.dropna()), sep="\n\n")
+    print("\nOne change to it, or to the load, comes to:", table(changes), sep="\n\n")
+    if chosen.front is not None:
+        write_text(
+            Path(chosen.front), result.pareto.to_csv(index=False), overwrite=chosen.overwrite
+        )
+        print(f"\nWritten: {chosen.front}")
     _write(chosen, result)
     return OK
 
@@ -147,17 +189,22 @@ def _verify(chosen: argparse.Namespace) -> int:
         workload,
         n_finalists=chosen.finalists,
         max_rounds=chosen.rounds,
+        confidence=chosen.confidence,
         progress=not chosen.quiet,
     )
     shown = found.comparison
     if found.chosen is not None:
         shown = pd.DataFrame(shown.xs(found.chosen, level="finalist"))
-    error = shown["error"].map(lambda share: "-" if math.isnan(share) else f"{share:+.1%}")
-    print(found.explanation, table(shown.assign(error=error)), sep="\n\n")
+    print(found.explanation, table(_with_percentages(shown, "error")), sep="\n\n")
     if not found.holds:
         return NOT_SO
     _write(chosen, found)
     return OK
+
+
+def _with_percentages(frame: pd.DataFrame, column: str) -> pd.DataFrame:
+    shown = frame[column].map(lambda share: f"{share:+.1%}" if math.isfinite(share) else "-")
+    return frame.assign(**{column: shown})
 
 
 def _searched(chosen: argparse.Namespace, workload: Workload) -> TuningResult | None:
@@ -169,7 +216,9 @@ def _searched(chosen: argparse.Namespace, workload: Workload) -> TuningResult | 
             chosen.constraint,
             _space(chosen.space),
             quality=_quality(chosen.quality),
+            result_bytes=chosen.result_bytes,
             n_trials=chosen.trials,
+            tolerance=chosen.tolerance,
             store=chosen.store,
             seed=chosen.seed,
             n_jobs=chosen.jobs,
@@ -182,12 +231,12 @@ def _searched(chosen: argparse.Namespace, workload: Workload) -> TuningResult | 
 
 def _check_output(chosen: argparse.Namespace) -> None:
     if chosen.output is not None:
-        check_output(chosen.output, overwrite=chosen.overwrite)
+        check_output(chosen.output, chosen.target, chosen.overwrite)
 
 
 def _write(chosen: argparse.Namespace, tuned: Tuned) -> None:
     if chosen.output is not None:
-        export(tuned, None, chosen.output, chosen.overwrite)
+        export(tuned, chosen.target, chosen.output, chosen.overwrite)
         print(f"\nWritten: {chosen.output}")
 
 
