@@ -20,8 +20,7 @@ _REASONS = {
 }
 _NOTES = (
     "each worker is a process of its own.",
-    "mosec ends a model call after 3 s and rejects beyond 1024 waiting requests unless told "
-    "otherwise.",
+    "mosec ends a model call after 3 s unless told otherwise.",
 )
 _BODY = '''\
 class Model(Worker):
@@ -90,5 +89,15 @@ def _read(text: str, source: str) -> Read:
 
 
 MOSEC = server_target(
-    "mosec", "serve_mosec.py", (".py",), ServerFormat("mosec", _write, _read, _REASONS, _NOTES)
+    "mosec",
+    "serve_mosec.py",
+    (".py",),
+    ServerFormat(
+        "mosec",
+        _write,
+        _read,
+        _REASONS,
+        _NOTES,
+        queue_bound="mosec rejects what comes while 1024 requests wait; --capacity lets more.",
+    ),
 )

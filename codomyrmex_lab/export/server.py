@@ -85,6 +85,9 @@ class ServerFormat:
         Whether the format has a place that the server leaves alone.
     has_priorities : bool
         Whether the text tells the server about priorities.
+    queue_bound : str
+        How far its queue is bounded where the text says nothing; one sentence, empty where it is
+        not.
     """
 
     title: str
@@ -94,6 +97,7 @@ class ServerFormat:
     notes: Sequence[str] = ()
     carries_rest: bool = True
     has_priorities: bool = False
+    queue_bound: str = ""
 
 
 def server_target(
@@ -120,6 +124,7 @@ def _render(
     warnings = (
         *_losses(server, _asked_of_a_server(config, priorities), said.settings),
         *_lost_priorities(server, priorities),
+        *_lost_room(server, config),
     )
     returning = whole_record(config_from_record(_record(said.settings), server.title))
     rest = {name: value for name, value in whole.items() if returning[name] != value}
@@ -187,6 +192,12 @@ def _lost_priorities(server: ServerFormat, priorities: tuple[int, ...]) -> list[
         f"priorities {', '.join(map(str, priorities))} of the workload: {server.title} answers in "
         "the order of arrival."
     ]
+
+
+def _lost_room(server: ServerFormat, config: OptimizationConfig) -> list[str]:
+    if config.max_queue_size is not None or not server.queue_bound:
+        return []
+    return [f"max_queue_size=None: {server.queue_bound}"]
 
 
 def _asked_of_a_server(config: OptimizationConfig, priorities: tuple[int, ...]) -> dict[str, Any]:

@@ -67,5 +67,13 @@ TF_SERVING = server_target(
     "tfserving",
     "batching_parameters.txt",
     (".txt", ".config", ".conf", ".pbtxt"),
-    ServerFormat(_TITLE, _write, _read, _REASONS, _NOTES, carries_rest=False),
+    ServerFormat(
+        _TITLE,
+        _write,
+        _read,
+        _REASONS,
+        _NOTES,
+        carries_rest=False,
+        queue_bound="it rejects what comes while 10 batches wait; max_enqueued_batches lets more.",
+    ),
 )

@@ -32,7 +32,7 @@ _REASONS = {
 _NOTES = (
     "TorchServe is no longer maintained.",
     "model.mar stands for your archive.",
-    "each worker is a process; a queue holds 100 requests unless job_queue_size says otherwise.",
+    "each worker is a process.",
 )
 
 
@@ -107,5 +107,13 @@ TORCHSERVE = server_target(
     "torchserve",
     "config.properties",
     (".properties",),
-    ServerFormat(_TITLE, _write, _read, _REASONS, _NOTES, carries_rest=False),
+    ServerFormat(
+        _TITLE,
+        _write,
+        _read,
+        _REASONS,
+        _NOTES,
+        carries_rest=False,
+        queue_bound="it rejects what comes while 100 requests wait; job_queue_size lets more.",
+    ),
 )

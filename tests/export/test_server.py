@@ -222,3 +222,13 @@ def test_a_bounded_queue_that_rejects_is_expressed(target: str) -> None:
     )
     assert not any("queue" in warning for warning in render(config, target).warnings)
     assert parse_config(render(config, target).text, target).max_queue_size == 100
+
+
+@each_server
+def test_a_queue_that_the_server_bounds_by_itself_is_named(target: str) -> None:
+    warned = [
+        w for w in render(OptimizationConfig(), target).warnings if "max_queue_size=None" in w
+    ]
+    assert bool(warned) == (target in ("torchserve", "tfserving", "mosec"))
+    bounded = OptimizationConfig(max_queue_size=64, queue_full=QueueFullAction.REJECT)
+    assert not any("max_queue_size=None" in w for w in render(bounded, target).warnings)
