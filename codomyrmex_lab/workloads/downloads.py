@@ -53,6 +53,7 @@ class ResumingDownloader:
                     self._continue(url, had)
                 break
             except HTTPError as error:
+                error.close()
                 beyond_the_end = error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE
                 if beyond_the_end:
                     self._part.unlink(missing_ok=True)  # what is there is no part of the file
@@ -86,7 +87,8 @@ class ResumingDownloader:
                 size = begins + _copy(response, part, self._size_bytes - begins)
         if size < self._size_bytes:
             raise IncompleteDownloadError(
-                f"the connection ended after {size:,} of {self._size_bytes:,} bytes"
+                f"the connection ended after {size:,} of {self._size_bytes:,} bytes, from where "
+                "the next attempt goes on"
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from urllib.error import URLError
 
 import pooch
 
@@ -148,7 +149,8 @@ def fetch(
             downloader=ResumingDownloader(part, wanted.size_bytes),
         )
     except (OSError, http.client.HTTPException) as error:
-        raise WorkloadError(f"{url} cannot be fetched ({error}); {by_hand}.") from error
+        reason = error.reason if type(error) is URLError else error
+        raise WorkloadError(f"{url} cannot be fetched ({reason}); {by_hand}.") from error
     except ValueError as error:
         raise WorkloadError(
             f"{url} gave another file than expected: its SHA-256 is not {wanted.sha256}; nothing "
