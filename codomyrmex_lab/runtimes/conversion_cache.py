@@ -10,6 +10,7 @@ from pathlib import Path
 
 from codomyrmex_lab.cache_folder import CACHE_VARIABLE, default_cache_dir
 from codomyrmex_lab.errors import VariantError
+from codomyrmex_lab.runtimes.onnx_file import is_whole
 
 __all__ = ["ConversionCache", "default_cache_dir"]
 
@@ -24,13 +25,16 @@ class ConversionCache:
     ----------
     folder : pathlib.Path
         Where they are kept; made when the first one is.
+    is_whole : callable
+        Whether a file found there can be used; a full disk or a power cut may have spoiled it.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, is_whole: Callable[[Path], bool] = is_whole) -> None:
         self.folder = folder
+        self._is_whole = is_whole
 
     def get(self, name: str, make: Callable[[Path], None]) -> Path:
-        """Return the file of this name, made by ``make(path)`` if it is not there yet.
+        """Return the file of this name, made by ``make(path)`` if it is not there, or not whole.
 
         ``make`` writes to a temporary path, and the file takes its name in one step. So a process
         killed half-way leaves no broken file, and of two processes at work on the same file each
@@ -42,7 +46,7 @@ class ConversionCache:
             The folder cannot be written to. Errors of ``make`` pass through.
         """
         path = self.folder / name
-        if path.is_file():
+        if path.is_file() and self._is_whole(path):
             return path
         try:
             self.folder.mkdir(parents=True, exist_ok=True)

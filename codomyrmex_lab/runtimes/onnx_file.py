@@ -15,7 +15,7 @@ from codomyrmex_lab.errors import ModelError
 from codomyrmex_lab.runtimes.external_data import external_files
 from codomyrmex_lab.runtimes.payloads import TensorSpec
 
-__all__ = ["OnnxFile", "depends_on_batch", "first_line", "read_onnx_file", "stamp"]
+__all__ = ["OnnxFile", "depends_on_batch", "first_line", "is_whole", "read_onnx_file", "stamp"]
 
 _CHUNK_BYTES = 1 << 20
 _LARGEST_PROTOBUF_BYTES = (1 << 31) - 1
@@ -94,6 +94,15 @@ def stamp(files: Iterable[Path]) -> tuple[tuple[Path, int, int], ...]:
     return tuple(stamps)
 
 
+def is_whole(path: Path) -> bool:
+    """Whether a file holds an ONNX graph from its first byte to its last."""
+    try:
+        _load_graph(path)
+    except ModelError:
+        return False
+    return True
+
+
 def depends_on_batch(path: Path) -> bool:
     """Whether an input's output in this graph depends on what else is in its batch."""
     return _mixes_batch_mates(_load_graph(path))
@@ -149,8 +158,8 @@ def _check_whole(path: Path) -> None:
         onnx.checker.check_model(path)
     except (ValueError, onnx.checker.ValidationError) as error:
         raise ModelError(
-            f"{path} is not a valid ONNX model, or is cut off ({first_line(error)}); "
-            "export or download it again."
+            f"{path} is not a valid ONNX model: {first_line(error)}; export it again, or download "
+            "it again if it was cut off."
         ) from error
 
 
@@ -174,7 +183,12 @@ def _spec(path: Path, value: onnx.ValueInfoProto) -> TensorSpec:
             f"Input {value.name!r} of {path} has the fixed shape {tuple(axes)}; expected a first "
             "axis of any length for the batch: export the model with a dynamic batch axis."
         )
-    dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+    try:
+        dtype = np.dtype(onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type))
+    except KeyError as error:
+        raise ModelError(
+            f"Input {value.name!r} of {path} has no element type; export the model again."
+        ) from error
     return TensorSpec(value.name, dtype, tuple(axes[1:]))
 
 

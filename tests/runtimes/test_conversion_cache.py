@@ -62,7 +62,7 @@ def start(program: str, *arguments: Path) -> subprocess.Popen[str]:
 
 
 def test_file_is_made_once(tmp_path: Path) -> None:
-    cache = ConversionCache(tmp_path / "new" / "folder")
+    cache = ConversionCache(tmp_path / "new" / "folder", is_whole=Path.is_file)
     made = [cache.get("a.onnx", lambda path: path.write_text("first")) for _ in range(2)]
     again = cache.get("a.onnx", lambda path: path.write_text("second"))
     assert {*made, again} == {tmp_path / "new" / "folder" / "a.onnx"}
@@ -114,6 +114,19 @@ def test_draft_of_a_killed_process_is_removed_a_day_later(tmp_path: Path) -> Non
     os.utime(tmp_path / ".converting-old", (0, 0))
     ConversionCache(tmp_path).get("b.onnx", lambda path: path.write_text("whole"))
     assert {path.name for path in tmp_path.iterdir()} == {".converting-new", "b.onnx"}
+
+
+@pytest.mark.parametrize("kept", [0, 100, 0.5, -1])
+def test_converted_file_that_was_cut_off_is_made_again(
+    digits_path: Path, tmp_path: Path, heldout: Heldout, kept: float
+) -> None:
+    with OnnxModel(digits_path, cache_dir=tmp_path) as model:
+        path, expected = model.variant(INT8).path, model.variant(INT8)(heldout.payloads)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(kept * len(whole)) if isinstance(kept, float) else kept])
+    with OnnxModel(digits_path, cache_dir=tmp_path) as model:
+        np.testing.assert_array_equal(model.variant(INT8)(heldout.payloads), expected)
+    assert path.read_bytes() == whole
 
 
 def test_time_of_a_conversion_is_told_once_and_is_zero_from_the_cache(

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 
 from codomyrmex_lab.errors import ModelError
 from codomyrmex_lab.runtimes.onnx_file import read_onnx_file
-from tests.runtimes.graphs import save_relu
+from tests.runtimes.graphs import save_graph, save_relu
 
 
 def test_digits_take_one_row_of_pixels_and_give_probabilities(digits_path: Path) -> None:
@@ -58,6 +58,26 @@ def test_truncated_file_is_refused(tmp_path: Path, digits_path: Path, kept: floa
 def test_input_without_a_batch_axis_is_refused(tmp_path: Path, shape: tuple[int, ...]) -> None:
     with pytest.raises(ModelError, match="dynamic batch axis"):
         read_onnx_file(save_relu(tmp_path / "m.onnx", shape))
+
+
+def test_input_without_an_element_type_is_refused(tmp_path: Path) -> None:
+    path = save_relu(tmp_path / "m.onnx")
+    model = onnx.load(path)
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.UNDEFINED
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match=r"Input 'x' of .* has no element type; export"):
+        read_onnx_file(path)
+
+
+def test_operator_that_onnx_does_not_know_is_named(tmp_path: Path) -> None:
+    path = save_graph(
+        tmp_path / "m.onnx",
+        [helper.make_node("Fancy", ["x"], ["y"])],
+        {"x": ("batch", 3)},
+        {"y": ("batch", 3)},
+    )
+    with pytest.raises(ModelError, match="is not a valid ONNX model: No Op registered for Fancy"):
+        read_onnx_file(path)
 
 
 def test_input_that_is_no_tensor_is_refused(tmp_path: Path) -> None:
