@@ -19,11 +19,13 @@ from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.models import QuantizationType, check_integer
 from codomyrmex_lab.runtimes.calibration import Calibration
 from codomyrmex_lab.runtimes.conversion_progress import ConversionProgress, ProgressFunction
+from codomyrmex_lab.runtimes.session import runtime_reason
 
 __all__ = ["Conversion", "ConversionSettings"]
 
 _WORKER = Path(__file__).with_name("conversion_worker.py")
 _RECIPE = 4  # raise it when the worker converts differently: files converted before are not reused
+_INT4_BLOCK_SIZES = (16, 32, 64, 128, 256)  # that ONNX Runtime's quantizer has code for
 _logger = get_logger(__name__)
 
 
@@ -36,17 +38,27 @@ class ConversionSettings:
     int8_per_channel : bool
         One scale per output channel of a weight; otherwise one for the whole weight.
     int4_block_size : int
-        Consecutive weights that share a scale: a power of two, at least 16.
+        Consecutive weights that share a scale: 16, 32, 64, 128 or 256.
+
+    Raises
+    ------
+    SettingError
+        A setting is outside its range.
     """
 
     int8_per_channel: bool = True
     int4_block_size: int = 32
 
     def __post_init__(self) -> None:
-        check_integer("int4_block_size", self.int4_block_size, at_least=16)
-        if self.int4_block_size.bit_count() != 1:
+        if not isinstance(self.int8_per_channel, bool):
             raise SettingError(
-                f"int4_block_size is {self.int4_block_size}; expected a power of two."
+                f"int8_per_channel is {self.int8_per_channel!r}; expected True or False."
+            )
+        check_integer("int4_block_size", self.int4_block_size, at_least=16)
+        if self.int4_block_size not in _INT4_BLOCK_SIZES:
+            raise SettingError(
+                f"int4_block_size is {self.int4_block_size}; expected one of "
+                f"{', '.join(map(str, _INT4_BLOCK_SIZES))}."
             )
 
     def of(self, quantization: QuantizationType) -> dict[str, Any]:
@@ -165,4 +177,4 @@ def _reason(exit_code: int, log: str) -> str:
     if exit_code < 0:
         return f"the conversion was ended by signal {-exit_code}; is there enough memory?"
     lines = log.strip().splitlines() or [f"exit code {exit_code}"]
-    return lines[-1].strip().rstrip(".")
+    return runtime_reason(lines[-1].strip()).rstrip(".")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Self
+from threading import Lock, Timer
+from typing import Any, Self
 
 from tqdm.auto import tqdm
 
@@ -29,20 +30,44 @@ class ConversionProgress:
 
     def __init__(self, shown: bool | ProgressFunction, title: str) -> None:
         self._title = title
-        self._bar = tqdm(desc=title, unit="step", delay=_QUIET_S) if shown is True else None
         self._tell = shown if callable(shown) else None
+        # The bar appears by the clock and not with a step: the longest step may be the only one.
+        self._timer = Timer(_QUIET_S, self._show_bar) if shown is True else None
+        self._bar: Any = None
+        self._lock = Lock()
+        self._n_done, self._n_total = 0, 0
+        self._ended = False
 
     def __enter__(self) -> Self:
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
         return self
 
     def __exit__(self, *exception: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        with self._lock:
+            self._ended = True
+            if self._bar is not None:
+                self._bar.close()
 
     def update(self, n_done: int, n_total: int) -> None:
         """Show that so many steps are done."""
-        if self._bar is not None:
-            self._bar.total = n_total
-            self._bar.update(n_done - self._bar.n)
+        with self._lock:
+            self._n_done, self._n_total = n_done, n_total
+            if self._bar is not None:
+                self._bar.total = n_total
+                self._bar.update(n_done - self._bar.n)
         if self._tell is not None:
             self._tell(self._title, n_done, n_total)
+
+    def _show_bar(self) -> None:
+        with self._lock:
+            if not self._ended:
+                self._bar = tqdm(
+                    desc=self._title,
+                    unit="step",
+                    initial=self._n_done,
+                    total=self._n_total or None,
+                )

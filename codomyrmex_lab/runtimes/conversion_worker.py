@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+import traceback
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,6 @@ from onnxruntime.quantization import (
     quantize_dynamic,
     quantize_static,
 )
-from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from onnxruntime.quantization.shape_inference import quant_pre_process
 from onnxruntime.transformers.float16 import convert_float_to_float16
 
@@ -151,6 +151,11 @@ def _round_for_products_alone(model: onnx.ModelProto) -> None:
 
 def to_int4(source: str, target: str, *, block_size: int) -> None:
     """Store the weights of matrix products and look-up tables as int4, one scale per block."""
+    # It loads sympy, for which the other conversions need not wait.
+    from onnxruntime.quantization.matmul_nbits_quantizer import (  # noqa: PLC0415
+        MatMulNBitsQuantizer,
+    )
+
     quantizer = MatMulNBitsQuantizer(
         onnx.load(source),
         bits=4,
@@ -187,7 +192,12 @@ def main(source: str, target: str, quantization: str, settings: str) -> None:
         chosen["calibration"] = CalibrationInputs(chosen["calibration"])
         n_steps += len(chosen["calibration"])
     _tell_progress(0, n_steps)
-    CONVERSIONS[quantization](source, target, **chosen)
+    try:
+        CONVERSIONS[quantization](source, target, **chosen)
+    except Exception as error:  # the tools' errors share no other base
+        traceback.print_exc()
+        first, *_ = str(error).strip().splitlines() or [""]
+        raise SystemExit(f"{type(error).__name__}: {first}") from error
     _tell_progress(n_steps, n_steps)
 
 

@@ -15,7 +15,7 @@ from codomyrmex_lab.optimization.models import QuantizationType
 from codomyrmex_lab.runtimes.onnx_file import OnnxFile, first_line
 from codomyrmex_lab.runtimes.payloads import Encode, split_outputs
 from codomyrmex_lab.runtimes.resident_size import resident_bytes
-from codomyrmex_lab.runtimes.session import SessionSettings, open_session
+from codomyrmex_lab.runtimes.session import SessionSettings, open_session, runtime_reason
 
 __all__ = ["OnnxVariant", "VariantFile"]
 
@@ -143,7 +143,8 @@ class OnnxVariant:
             outputs = session.run(self._output_names, feeds)
         except Exception as error:  # the runtime's errors share no other base
             raise ModelError(
-                f"{self._label} failed on a batch of {n_requests}: {first_line(error)}."
+                f"{self._label} failed on a batch of {n_requests}: "
+                f"{runtime_reason(first_line(error))}."
             ) from error
         return split_outputs(self._output_names, outputs, n_requests)
 

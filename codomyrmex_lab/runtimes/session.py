@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,13 @@ from codomyrmex_lab.errors import SettingError, VariantError
 from codomyrmex_lab.optimization.models import check_integer
 from codomyrmex_lab.runtimes.onnx_file import first_line
 
-__all__ = ["SessionSettings", "open_session"]
+__all__ = ["SessionSettings", "open_session", "runtime_reason"]
 
 _FATAL = 4  # the runtime raises its errors; it need not print them as well
+_ERROR_CODE = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : (?:Load model from .*? failed:)?")
+_SOURCE_LINE = re.compile(  # file, line and signature of the runtime's own function, its condition
+    r"/\S+\.(?:h|cc|cpp):\d+ \S.*?\)(?: \[with [^]]*\])? (?:\S.*? was false\. )?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,11 @@ class SessionSettings:
         object.__setattr__(self, "providers", tuple(self.providers))
 
 
+def runtime_reason(said: str) -> str:
+    """Return what ONNX Runtime said without its error code and the lines of its own source."""
+    return _SOURCE_LINE.sub("", _ERROR_CODE.sub("", said))
+
+
 def open_session(path: Path, settings: SessionSettings, label: str) -> onnxruntime.InferenceSession:
     """Return a session that runs a file on the preferred provider.
 
@@ -67,7 +77,7 @@ def open_session(path: Path, settings: SessionSettings, label: str) -> onnxrunti
     except Exception as error:  # the runtime's errors share no other base
         raise VariantError(
             f"{label} cannot be run by ONNX Runtime {onnxruntime.__version__} "
-            f"from {path}: {first_line(error)}."
+            f"from {path}: {runtime_reason(first_line(error))}."
         ) from error
     if settings.providers[0] not in session.get_providers():
         raise VariantError(

@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 
 from codomyrmex_lab.errors import SettingError, VariantError
 from codomyrmex_lab.optimization.models import QuantizationType
-from codomyrmex_lab.runtimes import ConversionSettings, OnnxModel
+from codomyrmex_lab.runtimes import ConversionSettings, OnnxModel, conversion_progress
 from codomyrmex_lab.runtimes.conversion import Conversion
 from codomyrmex_lab.runtimes.conversion_progress import ProgressFunction
 from codomyrmex_lab.runtimes.onnx_file import depends_on_batch
@@ -104,11 +104,28 @@ def test_conversion_prints_nothing(
     assert capfd.readouterr() == ("", "")
 
 
-def test_reason_of_a_failing_tool_is_its_last_line(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("quiet_s", "is_shown"), [(0.0, True), (600.0, False)])
+def test_bar_appears_by_the_clock_also_in_a_conversion_of_one_step(
+    digits_path: Path,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    quiet_s: float,
+    is_shown: bool,
+) -> None:
+    monkeypatch.setattr(conversion_progress, "_QUIET_S", quiet_s)
+    convert(digits_path, tmp_path / "out.onnx", FP16, progress=True)
+    shown = capfd.readouterr().err
+    assert ("Converting digits.onnx to FP16" in shown) == is_shown
+    assert ("1/1" in shown) == is_shown
+
+
+def test_reason_of_a_failing_tool_is_one_line_without_its_source_code(tmp_path: Path) -> None:
     (tmp_path / "text.onnx").write_text("hello")
     with pytest.raises(VariantError, match=r"cannot be converted to INT8: .*DecodeError") as caught:
         convert(tmp_path / "text.onnx", tmp_path / "out.onnx", INT8, DEFAULT)
     assert "\n" not in str(caught.value)
+    assert "Traceback" not in str(caught.value)
 
 
 def test_key_depends_on_source_format_and_the_settings_of_that_format() -> None:
@@ -120,7 +137,12 @@ def test_key_depends_on_source_format_and_the_settings_of_that_format() -> None:
     assert key("a", INT8, int4_block_size=64) == key("a", INT8)
 
 
-@pytest.mark.parametrize("size", [8, 33, 0, 32.0, True])
+@pytest.mark.parametrize("size", [8, 33, 512, 0, 32.0, True])
 def test_block_size_outside_its_range_is_refused(size: object) -> None:
     with pytest.raises(SettingError, match="int4_block_size is"):
         ConversionSettings(int4_block_size=size)  # type: ignore[arg-type]
+
+
+def test_per_channel_is_true_or_false() -> None:
+    with pytest.raises(SettingError, match="int8_per_channel is 'no'; expected True or False"):
+        ConversionSettings(int8_per_channel="no")  # type: ignore[arg-type]
