@@ -1,6 +1,6 @@
 """INT8 with calibration data: scales fixed beforehand, so batch mates do not matter."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from onnx import helper
 from codomyrmex_lab.errors import ModelError
 from codomyrmex_lab.optimization.models import QuantizationType
 from codomyrmex_lab.runtimes import ConversionSettings, OnnxModel, compare_outputs
+from codomyrmex_lab.runtimes.payloads import Encode
 from tests.runtimes.conftest import Heldout
 from tests.runtimes.graphs import save_graph
 
@@ -113,10 +114,15 @@ def test_progress_counts_every_payload_of_the_calibration_data(
         ),
         ([["a", "b"]], "payload 0: .*got a list, not an array"),
         ([np.full(64, np.nan, np.float32)], "payload 0: input 'pixels' holds NaN or infinity"),
+        (
+            (row for row in np.zeros((2, 64), np.float32)),
+            "data is a generator; expected a sequence",
+        ),
+        (5, "data is a int; expected a sequence"),
     ],
 )
 def test_calibration_data_that_does_not_fit_is_refused_when_opening(
-    digits_path: Path, calibration: list[object], message: str
+    digits_path: Path, calibration: Sequence[object], message: str
 ) -> None:
     with pytest.raises(ModelError, match=message) as caught:
         OnnxModel(digits_path, calibration=calibration)
@@ -140,13 +146,36 @@ def test_calibration_payloads_may_differ_in_length(tmp_path: Path) -> None:
     np.testing.assert_allclose(output, rows[2], rtol=0.02)
 
 
-def test_encode_gives_names_that_the_graph_has(digits_path: Path, heldout: Heldout) -> None:
-    with pytest.raises(ModelError, match=r"payload 0: it gives the inputs \['image'\]; expected"):
-        OnnxModel(
-            digits_path,
-            calibration=heldout.payloads[:1],
-            encode=lambda payloads: {"image": np.stack(payloads)},
-        )
+@pytest.mark.parametrize(
+    ("encode", "message"),
+    [
+        (
+            lambda rows: {"image": np.stack(rows)},
+            r"it gives the inputs \['image'\]; expected \['pix",
+        ),
+        (np.stack, "encode gives a ndarray; expected a dict of input name to"),
+        (lambda rows: {"pixels": rows}, "input 'pixels' is a list; expected an array"),
+        (
+            lambda rows: {"pixels": np.stack(rows)[:, :63]},
+            r"'pixels' is float32 of shape \(1, 63\); expected .* a float32 array of shape \(64,\)",
+        ),
+        (
+            lambda rows: {"pixels": np.stack(rows).astype(float)},
+            r"'pixels' is float64 of shape \(1, 64\); expected .* a float32 array of shape \(64,\)",
+        ),
+        (
+            lambda rows: {"pixels": rows[0]},
+            r"'pixels' is float32 of shape \(64,\); expected a batch",
+        ),
+        (lambda rows: {"pixels": rows[1]}, "encode failed .IndexError: list index out of range"),
+    ],
+)
+def test_encode_that_does_not_fit_the_graph_is_refused_when_opening(
+    digits_path: Path, heldout: Heldout, encode: Encode, message: str
+) -> None:
+    with pytest.raises(ModelError, match=f"^Calibration data, payload 0: .*{message}") as caught:
+        OnnxModel(digits_path, calibration=heldout.payloads[:1], encode=encode)
+    assert "\n" not in str(caught.value)
 
 
 def test_what_is_not_multiplied_with_weights_keeps_its_range(tmp_path: Path) -> None:
