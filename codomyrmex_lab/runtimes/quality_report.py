@@ -59,6 +59,7 @@ class VariantQuality:
         resident = self.resident_bytes
         return _status_record(self.status) | {
             "resident_mb": _NAN if resident is None else resident / _BYTES_PER_MB,
+            "n_examples": self.quality.n_samples,
             "quality": self.quality.value,
             "quality_ci_low": self.quality.ci_low,
             "quality_ci_high": self.quality.ci_high,
@@ -162,4 +163,5 @@ def _status_record(status: VariantStatus) -> dict[str, Any]:
         "file_mb": _NAN if status.file_bytes is None else status.file_bytes / _BYTES_PER_MB,
         "conversion_s": status.conversion_s,
         "providers": ", ".join(status.providers),
+        "intra_op_threads": status.intra_op_threads,
     }

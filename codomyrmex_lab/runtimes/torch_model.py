@@ -11,11 +11,14 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
 
 from codomyrmex_lab.errors import ModelError, VariantError
 from codomyrmex_lab.optimization.models import QuantizationType, check_member
 from codomyrmex_lab.runtimes.onnx_file import first_line
 from codomyrmex_lab.runtimes.payloads import split_outputs
+from codomyrmex_lab.runtimes.quality import quality_frame
 from codomyrmex_lab.runtimes.variant_status import VariantStatus
 
 __all__ = ["TorchModel", "TorchVariant"]
@@ -88,6 +91,16 @@ class TorchModel:
     def variants(self) -> dict[QuantizationType, VariantStatus]:
         """Convert every variant, and tell which are available, and why others are not."""
         return {quantization: self._status(quantization) for quantization in QuantizationType}
+
+    def quality(
+        self,
+        payloads: Sequence[Any],
+        labels: ArrayLike | None = None,
+        *,
+        batch_size: int = 32,
+    ) -> pd.DataFrame:
+        """Judge every variant by its outputs on data; see :meth:`OnnxModel.quality`."""
+        return quality_frame(self.variants(), self.variant, payloads, labels, batch_size=batch_size)
 
     def _converted(self, quantization: QuantizationType) -> TorchVariant | str:
         """Return the first way to this format that runs, or why none does."""

@@ -46,6 +46,8 @@ def test_it_has_a_row_of_figures_for_every_variant(report: QualityReport) -> Non
     assert list(frame.index) == ["fp32", "fp16", "int8", "int4"]
     assert frame["available"].all()
     assert (frame["providers"] == "CPUExecutionProvider").all()
+    assert (frame["intra_op_threads"] == 1).all()
+    assert (frame["n_examples"] == 540).all()
     assert (frame["quality"] >= 0.95).all()
     assert (frame["quality_ci_low"] < frame["quality"]).all()
     assert (frame["quality"] < frame["quality_ci_high"]).all()

@@ -54,6 +54,9 @@ def test_variants_are_judged_like_those_of_any_model() -> None:
     assert (frame["mean_cosine"].iloc[1:3] < 1).all()
     assert frame["depends_on_batch"].tolist()[:3] == [False, False, True]
     assert "no 4-bit weights" in frame.loc["int4", "reason"]
+    at_a_glance = TorchModel(classifier(), PAYLOADS[0]).quality(PAYLOADS)
+    assert at_a_glance["available"].equals(frame["available"])
+    assert at_a_glance["mean_cosine"].equals(frame["mean_cosine"])
 
 
 @with_torch

@@ -10,7 +10,8 @@ from typing import Any, Self
 
 import numpy as np
 import onnx
-from numpy.typing import NDArray
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from codomyrmex_lab.cache_folder import default_cache_dir
 from codomyrmex_lab.errors import ModelError
@@ -121,6 +122,12 @@ class SentenceEncoder:
     def variants(self) -> dict[QuantizationType, VariantStatus]:
         """Tell which variants are available, and why others are not."""
         return self.onnx.variants()
+
+    def quality(
+        self, texts: Sequence[str], labels: ArrayLike | None = None, *, batch_size: int = 32
+    ) -> pd.DataFrame:
+        """Judge every variant by its agreement with FP32; see :meth:`OnnxModel.quality`."""
+        return self.onnx.quality(texts, labels, batch_size=batch_size)
 
     # -- tokens -------------------------------------------------------------------------------
 

@@ -38,6 +38,21 @@ def test_graph_is_built_once(tiny_folder: Path, tmp_path: Path) -> None:
     assert [path.stat().st_mtime_ns for path in cache.iterdir()] == [built_ns]
 
 
+def test_graph_that_was_cut_off_is_built_again(tiny_folder: Path, tmp_path: Path) -> None:
+    with SentenceEncoder(tiny_folder, cache_dir=tmp_path / "cache") as encoder:
+        path, expected = encoder.onnx.path, encoder(TEXTS)
+    path.write_bytes(path.read_bytes()[:1000])
+    with SentenceEncoder(tiny_folder, cache_dir=tmp_path / "cache") as encoder:
+        np.testing.assert_array_equal(encoder(TEXTS), expected)
+
+
+def test_quality_is_agreement_with_fp32(tiny: SentenceEncoder) -> None:
+    frame = tiny.quality(TEXTS)
+    assert frame["available"].all()
+    assert frame.loc["fp32", "mean_cosine"] == pytest.approx(1)
+    assert (frame["mean_cosine"].drop("fp32") < 1).all()
+
+
 def test_another_tokenizer_is_another_model(tiny_folder: Path, tmp_path: Path) -> None:
     identities = []
     for _ in range(2):
@@ -111,6 +126,13 @@ def test_buckets_keep_long_texts_out_of_the_batches_of_short_ones(tiny: Sentence
 def test_wrong_payload_fails_with_one_sentence(tiny: SentenceEncoder) -> None:
     with pytest.raises(ModelError, match="Payload 1 of the batch is a int; expected a text"):
         InferenceOptimizer(tiny).infer_batch(["a", 3])
+
+
+def test_calibration_data_that_is_no_text_is_refused_by_its_place(
+    tiny_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ModelError, match=r"^Calibration data, payload 1: it is a int; expected a"):
+        SentenceEncoder(tiny_folder, cache_dir=tmp_path / "cache", calibration=["a", 3])  # type: ignore[list-item]
 
 
 def test_closed_encoder_says_so(tiny_folder: Path, tmp_path: Path) -> None:
