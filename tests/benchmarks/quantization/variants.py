@@ -113,7 +113,11 @@ def _answers(subject: Subject, variants: dict[str, OnnxVariant]) -> list[Row]:
         label = f"{subject.name}, {metric.name} × 100: {name}"
         table.append(_estimated(label, quality, _expected(subject, name)))
         if name != "FP32":
-            reach = Reach(at_least=-1.0) if subject.name == "MiniLM" and "INT8" in name else None
+            reach = (
+                Reach(at_least=-1.0, at_most=1.0)
+                if subject.name == "MiniLM" and "INT8" in name
+                else None
+            )
             table.append(_estimated(f"{label}, change", change, reach))
             for what, value in (
                 ("top-1 agreement", agreement.top1_agreement),
