@@ -20,7 +20,7 @@ _REASONS = {
 }
 _NOTES = (
     "each worker is a process of its own.",
-    "mosec ends a model call after 3 s unless told otherwise.",
+    "mosec gives a request up after 3 s, its wait included, unless --timeout says otherwise.",
 )
 _BODY = '''\
 class Model(Worker):

@@ -1,4 +1,4 @@
-"""The search that all contestants run: a space of 2,200 configs, and what is asked of them."""
+"""The search that all contestants run: a space of 2,640 configs, and what is asked of them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def workload(n_requests: int) -> Workload:
 
 @cache
 def space() -> SearchSpace:
-    """Two number formats, four numbers of workers, ten sizes, ten waits, five caches or none."""
+    """Two number formats, four numbers of workers, ten sizes, six waits, five caches or none."""
     return SearchSpace(
         {
             "quantization": [QuantizationType.FP32, QuantizationType.INT8],
