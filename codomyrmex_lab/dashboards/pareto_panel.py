@@ -248,9 +248,9 @@ class ParetoPanel(widgets.VBox):  # type: ignore[misc]
             ]
             self.points.value = _NO_POINT
             self.points.disabled = False
+            self._front = front
             self._picking = False
             self.picture.value = self._drawn.png(_NO_POINT)
-        self._front = front
 
     def _pick(self, change: dict[str, Any]) -> None:
         if self._picking or self._drawn is None:
