@@ -100,9 +100,14 @@ class Trace:
         Raises
         ------
         TraceError
-            The file cannot be written.
+            The file cannot be written, or would be a part of the folder that the trace is.
         """
         path = Path(path)
+        if self._stored is not None and _is_in(path, self._stored.files.path):
+            raise TraceError(
+                f"{path} is in the trace's own folder, all files of which are the trace; expected "
+                "a path in another one."
+            )
         try:
             write_records(path, self._records, self.metadata)
         except OSError as error:
@@ -278,6 +283,10 @@ class _Stored:
 
     def read(self, columns: Collection[str] | None = None) -> Records:
         return self.files.read(columns, self.since_ns, self.until_ns)
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return path.parent.resolve() == folder.resolve()
 
 
 def _tick(origin_ns: int, seconds: float | None) -> int | None:

@@ -8,12 +8,13 @@ from codomyrmex_lab.workloads.load_generator import LoadGenRun, LoadGenScenario,
 from codomyrmex_lab.workloads.load_generator_log import LoadGenSummary
 from codomyrmex_lab.workloads.max_throughput import run_max_throughput
 from codomyrmex_lab.workloads.measuring_window import MeasuringWindow
-from codomyrmex_lab.workloads.public_traces import PublicTrace, fetch
+from codomyrmex_lab.workloads.public_traces import PUBLIC_TRACES, PublicTrace, fetch
 from codomyrmex_lab.workloads.replay import replay
 from codomyrmex_lab.workloads.varying_arrivals import Diurnal, MarkovModulatedPoisson, Ramp, Step
 from codomyrmex_lab.workloads.workload import Workload
 
 __all__ = [
+    "PUBLIC_TRACES",
     "ArrivalProcess",
     "Confidence",
     "Constant",

@@ -167,6 +167,16 @@ def test_folder_of_files_is_one_trace(tmp_path: Path) -> None:
     assert_same(Trace.open(tmp_path), trace)
 
 
+def test_trace_is_not_saved_into_its_own_folder_where_it_would_count_twice(tmp_path: Path) -> None:
+    make_trace(3).save(tmp_path / "chunk.parquet")
+
+    with pytest.raises(TraceError, match="is in the trace's own folder"):
+        Trace.open(tmp_path).save(tmp_path / "whole.parquet")
+
+    assert len(Trace.open(tmp_path)) == 3
+    assert len(Trace.open(Trace.open(tmp_path / "chunk.parquet").save(tmp_path / "b.parquet"))) == 3
+
+
 @pytest.mark.parametrize("content", [b"", b"PAR1", b"not a trace", b"PAR1" + bytes(100) + b"PAR1"])
 def test_file_that_is_no_parquet_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "trace.parquet"

@@ -27,4 +27,7 @@ DID_NOT_PAY = (
     "in batches of one, against 0.49; blocks would no longer be of one size.",
     "Decoding the whole window of 5 s at each call: 7-24 ms on a busy machine; block by block, "
     "each once: 2.7 ms, 18 at worst; all new blocks together, into memory that is kept: 2.2 ms.",
+    "Partitioning the latencies of all 100,000 requests of 5 s at each call: 2.8 ms, 9.5 at worst "
+    "on a busy machine, against 2.0 and 5.8 with sorted stretches, each decoded in half the steps, "
+    "of which only the samples near a percentile are looked at.",
 )
