@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
 import numpy as np
@@ -199,6 +199,40 @@ class Records:
     requests: RequestColumns
     batches: BatchColumns
     errors: tuple[str, ...] = ()
+
+    def in_order(self) -> Records:
+        """Return the same with the requests by arrival.
+
+        Raises
+        ------
+        TraceError
+            A request or a batch refers to a batch or an error that is not there.
+        """
+        requests = self.requests
+        _check_references("batch", requests.batch, len(self.batches))
+        for rows in (requests.error, self.batches.error):
+            _check_references("error", rows, len(self.errors))
+        if (np.diff(requests.arrival_ns) < 0).any():
+            requests = requests.take(np.argsort(requests.arrival_ns, kind="stable"))
+        return replace(self, requests=requests)
+
+    def take(self, rows: NDArray[np.bool_]) -> Records:
+        """Return some requests with the batches that answered them."""
+        requests = self.requests.take(rows)
+        kept = np.zeros(len(self.batches), dtype=np.bool_)
+        kept[requests.batch[requests.batch != NONE]] = True
+        new_row = np.append(np.cumsum(kept, dtype=np.int32) - 1, NONE).astype(np.int32)
+        return Records(
+            replace(requests, batch=new_row[requests.batch]), self.batches.take(kept), self.errors
+        )
+
+
+def _check_references(name: str, rows: NDArray[np.int32], n: int) -> None:
+    if len(rows) and (int(rows.min()) < NONE or int(rows.max()) >= n):
+        raise TraceError(
+            f"Column {name!r} refers to row {int(rows.max())} of {n}; expected rows below {n}, "
+            f"or {NONE} for none."
+        )
 
 
 def _column(name: str, values: ArrayLike, n: int, dtype: type[Any]) -> NDArray[Any]:

@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codomyrmex_lab.errors import TraceError
-from codomyrmex_lab.tracing.columns import NONE, BatchColumns, Records, RequestColumns
+from codomyrmex_lab.tracing.columns import BatchColumns, Records, RequestColumns
 from codomyrmex_lab.tracing.frames import SOURCES, batches_frame, requests_frame, results_frame
 from codomyrmex_lab.tracing.over_time import figures_over_time
 from codomyrmex_lab.tracing.parquet import TraceFiles, write_records
@@ -55,7 +55,7 @@ class Trace:
     ) -> None:
         self.metadata: dict[str, Any] = dict(metadata or {})
         self._stored: _Stored | None = None
-        self._records = _in_order(Records(requests, batches, tuple(errors)))
+        self._records = Records(requests, batches, tuple(errors)).in_order()
 
     @classmethod
     def open(
@@ -117,7 +117,7 @@ class Trace:
     @cached_property
     def _records(self) -> Records:
         assert self._stored is not None  # a trace that was not opened has its records
-        return _in_order(self._stored.read())
+        return self._stored.read().in_order()
 
     @property
     def _requests(self) -> RequestColumns:
@@ -248,14 +248,8 @@ class Trace:
         rows : bool, shape (n_requests,)
             Which rows of the frames to keep.
         """
-        requests = self._requests.take(rows)
-        kept = np.zeros(len(self._batches), dtype=np.bool_)
-        kept[requests.batch[requests.batch != NONE]] = True
-        new_row = np.append(np.cumsum(kept, dtype=np.int32) - 1, NONE).astype(np.int32)
-        requests = replace(requests, batch=new_row[requests.batch])
-        return type(self)(
-            requests, self._batches.take(kept), errors=self._errors, metadata=self.metadata
-        )
+        some = self._records.take(rows)
+        return type(self)(some.requests, some.batches, errors=some.errors, metadata=self.metadata)
 
     def with_arrivals(self, arrival_ns: NDArray[np.int64]) -> Self:
         """Return the trace of requests that were due at other times than the engine was told.
@@ -291,21 +285,3 @@ def _is_in(path: Path, folder: Path) -> bool:
 
 def _tick(origin_ns: int, seconds: float | None) -> int | None:
     return None if seconds is None else origin_ns + round(seconds * 1e9)
-
-
-def _in_order(records: Records) -> Records:
-    requests, batches, n_errors = records.requests, records.batches, len(records.errors)
-    _check_references("batch", requests.batch, len(batches))
-    _check_references("error", requests.error, n_errors)
-    _check_references("error", batches.error, n_errors)
-    if (np.diff(requests.arrival_ns) < 0).any():
-        requests = requests.take(np.argsort(requests.arrival_ns, kind="stable"))
-    return replace(records, requests=requests)
-
-
-def _check_references(name: str, rows: NDArray[np.int32], n: int) -> None:
-    if len(rows) and (int(rows.min()) < NONE or int(rows.max()) >= n):
-        raise TraceError(
-            f"Column {name!r} refers to row {int(rows.max())} of {n}; expected rows below {n}, "
-            f"or {NONE} for none."
-        )
