@@ -12,7 +12,7 @@ from codomyrmex_lab.optimization.models import QuantizationType
 from codomyrmex_lab.plots.style import BLUE, GREEN, VERMILLION, axes_or_new, label_axes
 
 if TYPE_CHECKING:  # a figure of something else need not load a runtime
-    from codomyrmex_lab.runtimes import QualityReport, VariantQuality
+    from codomyrmex_lab.runtimes import QualityReport, ServiceLatency, VariantQuality
 
 __all__ = ["QualityPoint", "plot_quality", "quality_points"]
 
@@ -58,6 +58,9 @@ class QualityPoint:
 def quality_points(*reports: QualityReport, batch_size: int) -> list[QualityPoint]:
     """Return the available variants of some reports on one model; equal ones once.
 
+    Times of later reports are scaled by what FP32 took in them and in the first one: each report
+    ran its variants in turn with FP32, and the machine may have been slower meanwhile.
+
     Parameters
     ----------
     *reports : QualityReport
@@ -78,8 +81,9 @@ def quality_points(*reports: QualityReport, batch_size: int) -> list[QualityPoin
     points: dict[str, QualityPoint] = {}
     for report in reports:
         fp32 = report[QuantizationType.FP32].quality.value
+        scale = _fp32_ms(reports[0], batch_size) / _fp32_ms(report, batch_size)
         for variant in report.available:
-            point = _point(variant, fp32, batch_size)
+            point = _point(variant, fp32, _timed(variant, batch_size), scale)
             points.setdefault(point.label, point)
     return list(points.values())
 
@@ -143,23 +147,33 @@ def _legend_below_the_points(axes: Axes) -> None:
     axes.set_ylim(high - (high - low) / (1 - min(share, _LARGEST_LEGEND)), high)
 
 
-def _point(variant: VariantQuality, fp32: float, batch_size: int) -> QualityPoint:
+def _fp32_ms(report: QualityReport, batch_size: int) -> float:
+    return _timed(report[QuantizationType.FP32], batch_size).median_ms
+
+
+def _timed(variant: VariantQuality, batch_size: int) -> ServiceLatency:
     timed = {latency.batch_size: latency for latency in variant.latency}
     if batch_size not in timed:
         sizes = ", ".join(map(str, timed)) or "none"
         raise SettingError(
             f"batch_size is {batch_size}; expected one that the report timed: {sizes}."
         )
-    status, latency, change = variant.status, timed[batch_size], variant.change
+    return timed[batch_size]
+
+
+def _point(
+    variant: VariantQuality, fp32: float, latency: ServiceLatency, scale: float
+) -> QualityPoint:
+    status, change = variant.status, variant.change
     size = "" if status.file_bytes is None else f"{status.file_bytes / 1e6:.3g} MB"
     depends = variant.batch_dependence.depends
     said = [part for part in (status.method, size, "depends on batch" if depends else "") if part]
     return QualityPoint(
         status.quantization,
         f"{status.quantization.name} ({', '.join(said)})" if said else status.quantization.name,
-        latency.median_ms,
-        latency.ci_low_ms,
-        latency.ci_high_ms,
+        scale * latency.median_ms,
+        scale * latency.ci_low_ms,
+        scale * latency.ci_high_ms,
         variant.quality.value,
         fp32 + change.ci_low,
         fp32 + change.ci_high,

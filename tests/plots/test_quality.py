@@ -1,5 +1,7 @@
 """Quality against latency: the numbers, then what is drawn of them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,6 +41,24 @@ def test_each_available_variant_is_a_point(report: QualityReport) -> None:
 
 def test_variants_of_one_kind_are_drawn_once(report: QualityReport) -> None:
     assert len(quality_points(report, report, batch_size=1)) == 2
+
+
+def test_report_of_a_slower_hour_is_scaled_to_the_first(report: QualityReport) -> None:
+    slower = tuple(
+        replace(
+            variant,
+            status=replace(variant.status, method="static"),
+            latency=tuple(
+                replace(time, median_ms=3 * time.median_ms, ci_high_ms=3 * time.ci_high_ms)
+                for time in variant.latency
+            ),
+        )
+        for variant in report.available
+    )
+    _, first, _, later = quality_points(report, replace(report, available=slower), batch_size=8)
+    assert later.label == "INT8 (static, depends on batch)"
+    assert later.latency_ms == pytest.approx(first.latency_ms)
+    assert later.latency_high_ms == pytest.approx(first.latency_high_ms)
 
 
 def test_batch_size_that_was_not_timed_is_refused(report: QualityReport) -> None:
