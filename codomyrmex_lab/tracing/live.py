@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from codomyrmex_lab.optimization.models import check_duration
+from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.tracing.rows import (
     ANSWERED,
     BATCH,
@@ -33,7 +33,7 @@ from codomyrmex_lab.tracing.sorted_samples import SortedSamples, percentiles_ove
 
 __all__ = ["LiveRows", "WindowFigures"]
 
-_MOST_BLOCKS, _MOST_REQUESTS = 512, 500_000
+_MOST_BLOCKS, _MOST_ROWS = 512, 500_000
 _BLOCKS_AT_ONCE = 8  # larger arrays leave the processor's cache
 _PERCENTS = (50, 95, 99)
 _LAST_TICK = np.iinfo(np.int64).max
@@ -158,7 +158,10 @@ class LiveRows:
 
     def figures(self, now_ns: int, seconds: float) -> WindowFigures:
         """Return the figures of ``seconds``, above 0, before a tick."""
-        check_duration("seconds", seconds, above_zero=True)
+        if not (isinstance(seconds, int | float) and 0 < seconds * 1e9 < math.inf):
+            raise SettingError(
+                f"seconds is {seconds!r}; expected a finite number of seconds above 0."
+            )
         since_ns = now_ns - int(seconds * 1e9)
         with self._lock:
             self._get_to_know(since_ns)
@@ -179,7 +182,7 @@ class LiveRows:
             del new[-_BLOCKS_AT_ONCE:]
             packed_ns = max(tick_ns for tick_ns, _ in some)
             self._known.append((packed_ns, _Segment.of([block for _, block in some])))
-        while sum(len(segment) for _, segment in self._known) > _MOST_REQUESTS:
+        while sum(len(segment) for _, segment in self._known) > _MOST_ROWS:
             self._known.popleft()
 
 

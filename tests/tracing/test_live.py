@@ -1,4 +1,5 @@
 import math
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -125,6 +126,8 @@ def test_window_that_begins_among_known_rows_holds_those_that_ended_later(
     )
 
 
-def test_length_outside_its_range_is_refused() -> None:
-    with pytest.raises(SettingError, match="seconds is 0"):
-        TraceRecorder().window(0)
+@pytest.mark.parametrize("seconds", [0, -1, math.nan, math.inf, 1e300, "5"])
+def test_length_outside_its_range_is_refused(seconds: Any) -> None:
+    with pytest.raises(SettingError, match="expected a finite number of seconds above 0") as caught:
+        TraceRecorder().window(seconds)
+    assert str(caught.value).startswith(f"seconds is {seconds!r}; ")
