@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["PayloadText", "payload_text"]
+__all__ = ["PayloadText", "payload_text", "storable"]
 
 PayloadText = Callable[[Any], str | None]
 """Returns what is recorded of an input: some text, or None for nothing."""
@@ -14,3 +14,8 @@ PayloadText = Callable[[Any], str | None]
 def payload_text(payload: Any) -> str:
     """Return text as it is, and the ``repr`` of anything else."""
     return payload if isinstance(payload, str) else repr(payload)
+
+
+def storable(text: str) -> str:
+    """Return text as UTF-8 can hold it: half a surrogate pair becomes an escape."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -15,11 +15,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.errors import SettingError, TraceError
 from codomyrmex_lab.optimization.models import check_integer
 from codomyrmex_lab.optimization.observer import ObservedBatch, ObservedRequest
 from codomyrmex_lab.tracing.live import WindowFigures
-from codomyrmex_lab.tracing.payloads import PayloadText, payload_text
+from codomyrmex_lab.tracing.payloads import PayloadText, payload_text, storable
 from codomyrmex_lab.tracing.row_log import BLOCK_BYTES, RowLog
 from codomyrmex_lab.tracing.rows import (
     BATCH_KINDS,
@@ -60,8 +60,9 @@ class TraceRecorder:
         Requests and batches per chunk, at least 1.
     payloads : bool or callable
         Record inputs as text: as they are where they are text, else their ``repr``; or what a
-        function makes of them, which is the place to redact (None records nothing). Answers from
-        the cache carry none; they share the ``key`` of the request that was computed.
+        function makes of them, which is the place to redact (None records nothing; if it fails,
+        the engine logs that, and the batch is recorded without). Answers from the cache carry
+        none; they share the ``key`` of the request that was computed.
     latest_only : bool
         Keep the latest half a million records at most, for a screen that watches without end;
         without folder and payloads.
@@ -166,8 +167,8 @@ class TraceRecorder:
         flags, hashed = (UNSERVED, 0) if key is None else (UNSERVED | HAS_KEY, hash(key))
         with self._lock:
             kind = with_error(with_priority(flags, request.priority), self._error_code(error))
-            self._note_payload(request)
             self._log.add([request.id, request.arrival_ns, end_ns, hashed, kind])
+            self._note_payload(request)
         if len(self._rows) > BLOCK_BYTES:
             self._make_room()
 
@@ -175,22 +176,27 @@ class TraceRecorder:
         with self._lock:
             if batch.error is not None:
                 kind = with_error(kind, self._error_code(batch.error))
+            self._log.add(rows_of_batch(batch, kind))
             for request in batch.requests:
                 self._note_payload(request)
                 for other in request.joined:
                     self._note_payload(other)
-            self._log.add(rows_of_batch(batch, kind))
 
     def _error_code(self, error: BaseException) -> int:
-        message = f"{type(error).__name__}: {error}"
+        message = storable(f"{type(error).__name__}: {error}")
         if self._latest_only and len(self._errors) >= _MOST_MESSAGES:
             message = next(reversed(self._errors))
         return self._errors.setdefault(message, len(self._errors))
 
     def _note_payload(self, request: ObservedRequest) -> None:
         text = None if self._text is None else self._text(request.input_data)
-        if text is not None:
-            self._payloads[request.id] = text
+        if isinstance(text, str):
+            self._payloads[request.id] = storable(text)
+        elif text is not None:
+            raise TraceError(
+                f"payloads made a {type(text).__name__} of the input of request {request.id}; "
+                "expected text, or None for nothing."
+            )
 
     # -- called by anybody --------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -194,3 +195,41 @@ def test_payloads_are_not_recorded_unless_asked_for(tmp_path: Path) -> None:
     assert TraceRecorder(payloads=True)._text([1, 2]) == "[1, 2]"
     with pytest.raises(SettingError, match="payloads is 'yes'"):
         TraceRecorder(payloads="yes")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("made", "logged"),
+    [
+        (ZeroDivisionError("no text"), "no text"),
+        (5, "payloads made a int of the input of request 0; expected text, or None"),
+    ],
+)
+def test_failing_redaction_loses_the_payload_and_not_the_request(
+    tmp_path: Path, made: Any, logged: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    def redacted(_: object) -> str:
+        if isinstance(made, Exception):
+            raise made
+        return made  # type: ignore[no-any-return]
+
+    with TraceRecorder(payloads=redacted, spill_to=tmp_path / "run") as recorder:
+        InferenceOptimizer(list, observer=recorder).infer_batch(["a", "b"])
+
+    requests = Trace.open(tmp_path / "run").requests
+    assert len(requests) == 2
+    assert requests["payload"].isna().all()
+    assert logged in caplog.text
+
+
+def test_text_that_utf_8_cannot_hold_is_escaped(tmp_path: Path) -> None:
+    def model(inputs: list[str]) -> list[str]:
+        raise ValueError(inputs[0])
+
+    with TraceRecorder(payloads=True, spill_to=tmp_path / "run") as recorder:
+        engine = InferenceOptimizer(model, observer=recorder)
+        with pytest.raises(ValueError, match="half"):
+            engine.infer_batch(["half \ud83d"])
+
+    frame = Trace.open(tmp_path / "run").frame()
+    assert frame["payload"].tolist() == ["half \\ud83d"]
+    assert frame["error"].tolist() == ["ValueError: half \\ud83d"]
