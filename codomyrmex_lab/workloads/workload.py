@@ -16,7 +16,7 @@ from codomyrmex_lab.workloads.arrival_check import check_arrivals
 from codomyrmex_lab.workloads.arrivals import ArrivalProcess, Poisson
 from codomyrmex_lab.workloads.description import describe_requests
 from codomyrmex_lab.workloads.drawing import check_samples, draw_inputs, generators
-from codomyrmex_lab.workloads.frozen_array import frozen_array
+from codomyrmex_lab.workloads.frozen_array import check_keys, frozen_array
 from codomyrmex_lab.workloads.keys import KeySampler, Zipf
 from codomyrmex_lab.workloads.loading import Loadable
 from codomyrmex_lab.workloads.payloads import plain_values
@@ -47,8 +47,8 @@ class Workload(Loadable):
     Raises
     ------
     WorkloadError
-        There is no request, an arrival is NaN, infinite, negative or before its predecessor, or
-        lengths differ.
+        There is no request, an arrival is NaN, infinite, negative or before its predecessor, a
+        key is missing or not hashable, or lengths differ.
     """
 
     arrival_s: NDArray[np.float64]
@@ -74,6 +74,7 @@ class Workload(Loadable):
             arrival, lambda row: f"arrival_s[{row}]", lambda row: f"{float(arrival[row])!r} s"
         )
         key_array = frozen_array("keys", np.arange(n) if keys is None else keys)
+        check_keys(key_array)
         columns_given: dict[str, Any] = {
             "keys": key_array,
             "payloads": tuple(plain_values(key_array if payloads is None else payloads)),
