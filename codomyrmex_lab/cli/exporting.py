@@ -42,6 +42,8 @@ def add_commands(areas: Commands[argparse.ArgumentParser]) -> None:
 def _export(chosen: argparse.Namespace) -> int:
     config = load_config(chosen.config, chosen.source)
     evidence = load_evidence(chosen.config, chosen.source)
+    if evidence is None:
+        print(f"codomyrmex-lab: {chosen.config} has no evidence to carry over", file=sys.stderr)
     rendered = render(config, chosen.target, evidence)
     for warning in rendered.warnings:
         print(f"codomyrmex-lab: not expressed: {warning}", file=sys.stderr)
