@@ -51,7 +51,8 @@ class ParetoPicture:
         self._x, self._y, self._front = x[0], y[0], front
         dress(cell, theme, "Trade-offs, simulated", x[1], y[1])
         axes = cell.main
-        self._axes = axes
+        self.axes = axes
+        """Where the trials are drawn."""
         logarithmic(axes.xaxis)
         entries: list[tuple[Line2D, str]] = []
         colours = (theme.blue, theme.sky_blue, theme.vermillion, theme.purple)
@@ -101,8 +102,8 @@ class ParetoPicture:
 
     def nearest(self, x: float, y: float) -> int:
         """Return the point of the front nearest to a place, in parts of the picture from below."""
-        width, height = self._axes.figure.bbox.size
-        places: NDArray[np.float64] = self._axes.transData.transform(
+        width, height = self.axes.figure.bbox.size
+        places: NDArray[np.float64] = self.axes.transData.transform(
             self._front[[self._x, self._y]].to_numpy(dtype=np.float64)
         )
         distance = np.hypot(places[:, 0] - x * width, places[:, 1] - y * height)
