@@ -37,7 +37,7 @@ _njit: Any = numba.njit
 _config: Any = numba.config
 _register: Any = event.register
 _FunctionCache: Any = caching.FunctionCache
-_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "no_cfunc_wrapper": True}
 
 
 def compiled(function: F) -> F:
@@ -61,7 +61,7 @@ def compiled(function: F) -> F:
 
 def part(function: F) -> F:
     """Compile a function that only compiled functions call, together with the first of them."""
-    return cast(F, _njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, **_OPTIONS)(function))
+    return cast(F, _njit(no_cpython_wrapper=True, **_OPTIONS)(function))
 
 
 class _KernelCache(_FunctionCache):  # type: ignore[misc]

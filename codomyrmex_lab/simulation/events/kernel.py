@@ -10,7 +10,7 @@ compiled without all that one is needed for.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,7 +48,8 @@ from codomyrmex_lab.tracing.columns import NONE
 __all__ = ["needs_line", "run_kernel"]
 
 NOBODY, AT_ONCE, WOKEN, TIMED = range(4)
-NEVER = -1
+# as numba's integers: for a literal, what it is passed to would be compiled once more
+NEVER, ZERO = cast("tuple[int, int]", (np.int64(-1), np.int64(0)))
 REJECT = ACTIONS.index(QueueFullAction.REJECT)
 SHED_OLDEST = ACTIONS.index(QueueFullAction.SHED_OLDEST)
 
@@ -138,9 +139,9 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
     asks_always = learns or line is not None  # else only the first and the last of a batch matter
     n = len(due_at_ns)
     seen, log, stored_ns, members = space.seen, space.log, space.stored_ns, space.members
-    log_start = log_end = n_cached = 0
-    n_left = n_waiting = n_at_door = 0
-    n_arrived, n_batches, n_calls, n_idle = 0, 0, 0, plan.n_workers
+    log_start = log_end = n_cached = ZERO
+    n_left = n_waiting = n_at_door = ZERO
+    n_arrived, n_batches, n_calls, n_idle = ZERO, ZERO, ZERO, plan.n_workers
     worker_ns = door_ns = due_ns = FOREVER_NS
     last_end_ns, cause, flushed = NEVER, TIMED, False
     awake_until_ns = lock_from_ns = lock_until_ns = NEVER
