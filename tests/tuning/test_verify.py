@@ -11,6 +11,7 @@ import pytest
 
 from codomyrmex_lab.errors import SettingError, TuningError
 from codomyrmex_lab.export import export, parse_config
+from codomyrmex_lab.optimization.models import QueueFullAction
 from codomyrmex_lab.tuning import Held, TuningResult, Verification, tune, verify
 from tests.tuning.cases import affine_profile, traffic
 
@@ -67,10 +68,11 @@ def test_the_export_carries_what_was_predicted_and_measured(verification: Verifi
     assert evidence["verified"]["n_requests"] == 120
     assert evidence["verified"]["host"]["n_cores"] >= 1
     assert parse_config(text, "json") == verification.config
+    bounded = verification.config.replace(
+        enable_caching=False, max_queue_size=64, queue_full=QueueFullAction.REJECT
+    )
     assert "verified.measured.p99_ms" in export(
-        verification.config.replace(enable_caching=False),
-        "tfserving",
-        evidence=verification.evidence,
+        bounded, "tfserving", evidence=verification.evidence
     )
 
 
