@@ -106,6 +106,8 @@ class Batch:
 
 def _checked(outputs: Any, n_inputs: int) -> list[Any]:
     """Return the outputs as a list, so that what follows depends on no sequence's own ways."""
+    if type(outputs) is list and len(outputs) == n_inputs:
+        return outputs
     if isinstance(outputs, str | bytes | Mapping | Set) or not hasattr(outputs, "__len__"):
         raise OutputCountError(
             f"The batch function returned a {type(outputs).__name__} for {n_inputs} inputs; "

@@ -89,7 +89,7 @@ class RequestBatcher(Generic[T]):
         self._bucket_fn = bucket_fn
         self._clock = clock or SystemClock()
         self._now_ns = self._clock.now_ns
-        self._ledger = Ledger()
+        self._ledger = Ledger(sums_latencies=False)
         self._answers = Answers(None, self._ledger, ObserverGroup(observer), self._clock)
         self._request_ids = count()
         self._n_reads = count()

@@ -30,6 +30,7 @@ class BucketedLine:
         self._ready: WaitingLine | None = None
         self._config = config
         self._closed = False
+        self.add_ordinary = self.add
 
     def __len__(self) -> int:
         return sum(map(len, self._lines.values()))

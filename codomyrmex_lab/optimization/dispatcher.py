@@ -275,7 +275,10 @@ class Dispatcher:
             message = inbox.popleft()
             if isinstance(message, PendingRequest):
                 try:
-                    line.add(message)
+                    if message.terms.ordinary:
+                        line.add_ordinary(message)
+                    else:
+                        line.add(message)
                 except BaseException as error:
                     self._turned_away.append((message, crash_error(error)))
                     raise

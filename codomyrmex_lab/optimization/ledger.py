@@ -14,9 +14,17 @@ __all__ = ["Ledger"]
 
 
 class Ledger:
-    """Adds up what happened to the requests of one engine."""
+    """Adds up what happened to the requests of one engine.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    sums_latencies : bool
+        Whether anybody asks for the mean latency. It takes a look at every request of a batch, at
+        the moment when its worker should begin the next one.
+    """
+
+    def __init__(self, *, sums_latencies: bool = True) -> None:
+        self._sums_latencies = sums_latencies
         self._lock = threading.Lock()
         self._stats = InferenceStats()
         self._n_batched = 0
@@ -45,7 +53,9 @@ class Ledger:
                 [batch.end_ns > r.terms.deadline_ns and not r.cancelled() for r in everyone]
             )
         n_everyone = len(everyone)
-        latency_sum_ns = batch.end_ns * n_everyone - sum([r.arrival_ns for r in everyone])
+        latency_sum_ns = 0
+        if self._sums_latencies:
+            latency_sum_ns = batch.end_ns * n_everyone - sum([r.arrival_ns for r in everyone])
         with self._lock:
             stats.total_batches += 1
             self._n_batched += len(batch.requests)

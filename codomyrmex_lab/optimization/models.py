@@ -57,6 +57,8 @@ class CloseReason(Enum):
     STOP = "stop"
     DIRECT = "direct"
 
+    __hash__ = object.__hash__  # counted by at every batch; the inherited one is Python code
+
 
 @runtime_checkable
 class SupportsVariants(Protocol):

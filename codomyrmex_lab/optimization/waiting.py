@@ -32,15 +32,18 @@ class WaitingLine:
     """
 
     def __init__(self, config: OptimizationConfig) -> None:
-        self.follow(config)
         self._lanes: dict[int, deque[PendingRequest]] = {0: deque()}
+        self.follow(config)
         self._deadlines: list[tuple[int, int, PendingRequest]] = []
-        self._length = 0
+        self._n_gone = 0  # of those in the lanes
         self._flush_before = 0
         self._closed = False
 
     def __len__(self) -> int:
-        return self._length
+        lanes = self._lanes
+        if len(lanes) == 1:
+            return len(lanes[0]) - self._n_gone
+        return sum(map(len, list(lanes.values()))) - self._n_gone
 
     @property
     def closed(self) -> bool:
@@ -56,7 +59,6 @@ class WaitingLine:
             self._lanes.setdefault(terms.priority, deque()).append(request)
             if terms.expires_ns < FOREVER_NS:
                 self._push_deadline(request)
-        self._length += 1
         if self._policy.learns:
             self._policy.learn_arrival(request.enqueue_ns)
 
@@ -65,7 +67,7 @@ class WaitingLine:
         terms = request.own_terms()
         if not terms.left:
             terms.left = True
-            self._length -= 1
+            self._n_gone += 1
 
     def flush(self) -> None:
         """Let what waits now leave without waiting for company."""
@@ -80,6 +82,8 @@ class WaitingLine:
         """Follow a config from now on."""
         self._policy = make_policy(config)
         self._ageing_ns = round(config.priority_ageing_ms * NS_PER_MS)
+        # what :meth:`add` comes to for an ordinary request, without a call in Python
+        self.add_ordinary = self.add if self._policy.learns else self._lanes[0].append
 
     @property
     def learns(self) -> bool:
@@ -94,7 +98,7 @@ class WaitingLine:
 
     def decide(self, now_ns: int) -> Decision:
         """Say how many requests leave now and why, or when to ask again."""
-        n_waiting = self._length
+        n_waiting = len(self)
         if not n_waiting:
             return Decision(0, None, FOREVER_NS)
         heads = self._heads()
@@ -115,8 +119,7 @@ class WaitingLine:
     def take(self, size: int) -> list[PendingRequest]:
         """Remove and return the first ``size`` requests."""
         taken: list[PendingRequest] = []
-        while len(taken) < size and self._length > len(taken):
-            heads = self._heads()
+        while len(taken) < size and (heads := self._heads()):
             first = heads[0] if len(heads) == 1 else min(heads, key=self._turn)
             lane = self._lanes[first.terms.priority]
             # with one lane everything in it is next; with several each head competes anew
@@ -125,15 +128,16 @@ class WaitingLine:
                 terms = request.terms
                 if terms.ordinary:
                     taken.append(request)
-                elif not terms.left:
+                elif terms.left:
+                    self._n_gone -= 1
+                else:
                     terms.left = True
                     taken.append(request)
-        self._length -= len(taken)
         return taken
 
     def take_all(self) -> list[PendingRequest]:
         """Remove and return all requests."""
-        taken = self.take(self._length)
+        taken = self.take(len(self))
         for request in taken:
             request.own_terms().left = True
         return taken
@@ -164,14 +168,19 @@ class WaitingLine:
         return expired
 
     def _heads(self) -> list[PendingRequest]:
+        lanes = self._lanes
+        ordinary = lanes[0]
+        if len(lanes) == 1 and ordinary and not ordinary[0].terms.left:
+            return [ordinary[0]]
         heads = []
-        for priority, lane in list(self._lanes.items()):
+        for priority, lane in list(lanes.items()):
             while lane and lane[0].terms.left:
                 lane.popleft()
+                self._n_gone -= 1
             if lane:
                 heads.append(lane[0])
             elif priority:
-                del self._lanes[priority]
+                del lanes[priority]
         return heads
 
     def _turn(self, request: PendingRequest) -> tuple[int, int, int]:
@@ -180,7 +189,7 @@ class WaitingLine:
 
     def _push_deadline(self, request: PendingRequest) -> None:
         heapq.heappush(self._deadlines, (request.terms.expires_ns, request.id, request))
-        if len(self._deadlines) > 2 * self._length + 64:
+        if len(self._deadlines) > 2 * len(self) + 64:
             self._deadlines = [entry for entry in self._deadlines if not entry[2].terms.left]
             heapq.heapify(self._deadlines)
 

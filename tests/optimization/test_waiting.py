@@ -7,7 +7,7 @@ from codomyrmex_lab.optimization import BatchingStrategy, OptimizationConfig
 from codomyrmex_lab.optimization.buckets import BucketedLine
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS
-from codomyrmex_lab.optimization.request import PendingRequest, Terms
+from codomyrmex_lab.optimization.request import ORDINARY, PendingRequest, Terms
 from codomyrmex_lab.optimization.waiting import WaitingLine
 
 
@@ -72,6 +72,35 @@ def test_a_discarded_request_holds_no_place_and_does_not_leave():
     line.discard(gone)
     assert len(line) == 2
     assert ids(line.take(5)) == [0, 2]
+
+
+steps = st.one_of(
+    st.tuples(st.just("add"), st.sampled_from([None, 0, 1])),
+    st.tuples(st.just("discard"), st.integers(0, 20)),
+    st.tuples(st.just("take"), st.integers(1, 4)),
+    st.tuples(st.just("take oldest"), st.none()),
+)
+
+
+@given(st.lists(steps, max_size=40))
+def test_its_length_is_the_number_of_requests_that_wait(actions):
+    line, waiting = line_of(), []
+    for number, (action, value) in enumerate(actions):
+        if action == "add":  # None: an ordinary one, which shares its terms with others
+            terms = ORDINARY if value is None else Terms(priority=value)
+            waiting.append(PendingRequest(number, None, number, number, terms))
+            (line.add_ordinary if value is None else line.add)(waiting[-1])
+        elif action == "discard" and waiting:
+            line.discard(waiting.pop(value % len(waiting)))
+        elif action == "take":
+            taken = line.take(value)
+            assert len(taken) == min(value, len(waiting))
+            waiting = [one for one in waiting if one not in taken]
+        elif action == "take oldest":
+            assert line.take_oldest() is (waiting.pop(0) if waiting else None)
+        assert len(line) == len(waiting)
+        assert bool(line.decide(10**12).size) == bool(waiting)
+    assert sorted(ids(line.take_all())) == ids(waiting)
 
 
 def test_deadlines_set_the_time_to_look_again_and_expire_in_order():
