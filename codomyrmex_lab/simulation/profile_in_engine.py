@@ -52,7 +52,8 @@ class EngineVisits:
     def __init__(self, functions: Mapping[QuantizationType, BatchFunction], inputs: Inputs) -> None:
         self._functions = functions
         self._inputs = inputs
-        self._cycle_ms: dict[Point, float] = {}
+        self.cycle_ms: dict[Point, float] = {}
+        """Of the latest visit: time from the start of one call of a worker to that of its next."""
         self.gaps_ns: dict[int, list[int]] = {}
         """By batch size: times from one call to the next, where one worker was alone."""
 
@@ -86,18 +87,18 @@ class EngineVisits:
             self.gaps_ns.setdefault(size, []).extend(seen.gaps_ns()[n_warm_up:])
         # the first calls find the processor cold, the last ones fewer others beside them
         times_ms = seen.service_ms()[n_workers * n_warm_up : -n_workers]
-        self._cycle_ms[point] = float(np.median(times_ms) + np.median(seen.gaps_ns() or 0) / 1e6)
+        self.cycle_ms[point] = max(seen.cycle_ms(n_workers), _SHORTEST_MS)
         return times_ms
 
     def _expected_ms(self, point: Point) -> float:
         """Return the time from one call of a worker to its next, as it was before."""
-        if point not in self._cycle_ms:
+        if point not in self.cycle_ms:
             function = self._functions[point.quantization]
             for _ in range(2):  # the first call finds nothing ready
                 began_ns = time.perf_counter_ns()
                 function(self._inputs.batch(point.batch_size, point.cost))
-            self._cycle_ms[point] = max((time.perf_counter_ns() - began_ns) / 1e6, _SHORTEST_MS)
-        return self._cycle_ms[point]
+            self.cycle_ms[point] = max((time.perf_counter_ns() - began_ns) / 1e6, _SHORTEST_MS)
+        return self.cycle_ms[point]
 
 
 class _Calls:
@@ -123,8 +124,13 @@ class _Calls:
         """Return the time of each call, in the order of their starts."""
         return [(end - start) / 1e6 for start, end, _ in sorted(self._ticks)]
 
+    def cycle_ms(self, n_workers: int) -> float:
+        """Return the time from the start of one call of a worker to the start of its next."""
+        starts_ns = np.sort([start for start, *_ in self._ticks])
+        return float(np.median(starts_ns[n_workers:] - starts_ns[:-n_workers])) / 1e6
+
     def gaps_ns(self) -> list[int]:
-        """Return the times between two calls of which the second could begin at once."""
+        """Return the times between two calls of one worker, of those that could begin at once."""
         return [
             after[0] - before[1]
             for before, after in itertools.pairwise(sorted(self._ticks))

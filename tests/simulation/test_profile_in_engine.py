@@ -39,3 +39,12 @@ def test_time_from_one_call_to_the_next_is_kept_where_one_worker_is_alone():
     assert min(visits.gaps_ns[4]) > 0
     _, visits, _ = visited(2, 4)
     assert not visits.gaps_ns
+
+
+def test_several_workers_are_kept_busy_visit_after_visit():
+    model = Model()
+    visits = EngineVisits({FP32: model}, Inputs([1.0, 2.0, 3.0], None, seed=0))
+    point = Point(FP32, 4, 1, 0.0)
+    for _ in range(4):
+        visits(point)
+        assert visits.cycle_ms[point] >= SERVICE_MS
