@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 
 from codomyrmex_lab.optimization.clock import FOREVER_NS
-from codomyrmex_lab.optimization.models import OptimizationConfig
+from codomyrmex_lab.optimization.models import BatchingStrategy, OptimizationConfig
 from codomyrmex_lab.optimization.policy import Decision
 from codomyrmex_lab.optimization.request import PendingRequest
 from codomyrmex_lab.optimization.waiting import WaitingLine
@@ -33,7 +33,7 @@ class BucketedLine:
         self.add_ordinary = self.add
 
     def __len__(self) -> int:
-        return sum(map(len, self._lines.values()))
+        return sum(map(len, list(self._lines.values())))
 
     @property
     def closed(self) -> bool:
@@ -43,7 +43,7 @@ class BucketedLine:
     @property
     def learns(self) -> bool:
         """Whether completed batches are of interest."""
-        return any(line.learns for line in self._lines.values())
+        return self._config.batching_strategy is BatchingStrategy.ADAPTIVE
 
     def add(self, request: PendingRequest) -> None:
         """Let a request wait in its bucket."""
@@ -80,13 +80,18 @@ class BucketedLine:
         self, bucket: Hashable, size: int, service_ns: int, worst_latency_ns: int
     ) -> None:
         """Tell the policy of the bucket of a completed batch."""
-        self._lines[bucket].learn_batch(bucket, size, service_ns, worst_latency_ns)
+        if bucket in self._lines:
+            self._lines[bucket].learn_batch(bucket, size, service_ns, worst_latency_ns)
 
     def decide(self, now_ns: int) -> Decision:
         """Say how many requests of which bucket leave now, or when to ask again."""
         due_ns = FOREVER_NS
         ready: list[tuple[int, Decision, WaitingLine]] = []
-        for line in self._lines.values():
+        for bucket, line in list(self._lines.items()):
+            if not len(line):
+                if not line.learns:  # nothing is lost with it, and there may be many buckets
+                    del self._lines[bucket]
+                continue
             decision = line.decide(now_ns)
             if decision.size:
                 oldest = line.oldest()

@@ -379,9 +379,7 @@ class Dispatcher:
     def _run(self, batch: Batch) -> None:
         self._watchdog.look()
         batch.run(self._clock)
-        if self._running.pop(batch.id, None) is None:
-            return  # answered already: it ran too long, or the drain time ran out
-        if self._line.learns:
+        if self._line.learns and batch.id in self._running:
             self._send(
                 partial(
                     _learn,
@@ -391,7 +389,9 @@ class Dispatcher:
                     batch.end_ns - min(request.arrival_ns for request in batch.requests),
                 )
             )
-        self._owner.answer(batch)
+        if self._running.pop(batch.id, None) is not None:
+            self._owner.answer(batch)
+        # else it was answered already: it ran too long, or the drain time ran out
 
     def _give_up(self, batch: Batch, timeout_ns: int) -> None:
         """Answer a batch that runs too long, and replace its worker."""

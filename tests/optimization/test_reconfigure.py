@@ -1,3 +1,4 @@
+import sys
 import threading
 
 import pytest
@@ -236,3 +237,31 @@ def test_a_bucket_that_is_not_hashable_is_refused_and_costs_no_worker(caplog):
     ):
         engine.submit("text")
     assert "died" not in caplog.text
+
+
+def test_the_queue_length_can_be_read_while_buckets_come_and_go():
+    config = OptimizationConfig(max_batch_size=2, batch_timeout_ms=0.0, enable_caching=False)
+    answered, failures = threading.Event(), []
+
+    def read(engine):
+        while not answered.is_set():
+            try:
+                assert engine.queue_length >= 0
+            except RuntimeError as error:
+                failures.append(error)
+
+    interval_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with InferenceOptimizer(lambda xs: xs, config, bucket_fn=lambda x: x) as engine:
+            reader = threading.Thread(target=read, args=(engine,))
+            reader.start()
+            futures = [engine.submit(number) for number in range(500)]
+            outputs = [future.result(PATIENCE_S).output for future in futures]
+            answered.set()
+            reader.join()
+    finally:
+        sys.setswitchinterval(interval_s)
+        answered.set()
+    assert outputs == list(range(500))
+    assert not failures

@@ -176,3 +176,12 @@ def test_a_bucket_that_appears_after_closing_leaves_at_once():
     line.add(request(0, bucket="new"))
     assert line.decide(0).size == 1
     assert ids(line.take_all()) == [0]
+
+
+def test_asking_again_costs_nothing_for_buckets_in_which_nobody_waits_any_more():
+    line = BucketedLine(OptimizationConfig(max_batch_size=1, batch_timeout_ms=0.0))
+    for number in range(100):
+        line.add(request(number, bucket=number))
+    while line.decide(10**12).size:
+        line.take(1)
+    assert not line._lines
