@@ -13,7 +13,8 @@ the model hangs                With ``processor_timeout_ms``: its callers get
 a worker thread dies           Its callers get ``WorkerCrashedError``; another takes its place.
 a deadline passes              A waiting request fails with ``DeadlineExceededError`` and is not
                                computed: ``infer`` and ``ainfer`` return then, a future fails when
-                               a worker is next idle. A late answer fails too, but is cached.
+                               a worker is next idle, or, where it joined an identical request,
+                               when that is answered. A late answer fails too, but is cached.
 a caller cancels, or is        A waiting request frees its place at once. One whose batch runs is
 interrupted (Ctrl-C, the       computed and cached; nobody waits for it. Requests that joined it
 notebook's stop button)        are answered.

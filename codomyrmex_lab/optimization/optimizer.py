@@ -257,8 +257,8 @@ class InferenceOptimizer:
         input_data, priority, use_cache
             As for :meth:`infer`.
         timeout_ms : float or None
-            Deadline from the arrival, in ms. The future of a request that misses it fails, at the
-            latest when a worker is next idle.
+            Deadline from the arrival, in ms. The future of a request that misses it fails when a
+            worker is next idle, or, where it joined an identical request, when that is answered.
         arrival_ns : int or None
             Whole ``time.perf_counter_ns`` tick at which the request was due, from which its
             latency counts; now if None.

@@ -77,6 +77,17 @@ def test_one_with_more_time_keeps_the_shared_computation_alive(gate, clock):
         assert isinstance(hasty.exception(PATIENCE_S), DeadlineExceededError)
 
 
+def test_infer_returns_at_its_deadline_though_it_joined_a_request_with_more_time(gate):
+    with InferenceOptimizer(gate, ONE_BY_ONE) as engine:
+        patient = engine.submit("a")
+        gate.wait_entered()
+        with pytest.raises(DeadlineExceededError):
+            engine.infer("a", timeout_ms=5)
+        gate.open.set()
+        assert patient.result(PATIENCE_S).output == "a"
+    assert (engine.stats.joined_requests, engine.stats.cancelled_requests) == (0, 1)
+
+
 def test_infer_batch_fails_when_its_call_ends_after_the_deadline(clock):
     def slow(inputs):
         clock._now_ns += 20_000_000
