@@ -105,6 +105,11 @@ def tune(
     TuningResult
         The chosen config with its explanation, all trials, the Pareto front and the sensitivity.
 
+    Warns
+    -----
+    ForeignProfileWarning
+        The profile was measured on another machine.
+
     Raises
     ------
     SettingError
@@ -129,6 +134,7 @@ def tune(
     if n_trials is not None:
         check_integer("n_trials", n_trials, at_least=1)
     candidates = _space(space, workload, profile)
+    profile.warn_if_foreign()
     sampled = candidates.n_combinations > (n_trials or _LARGEST_ENUMERATED)
     identity = search_identity(workload, profile, seed)
     part = simulated_part(workload)

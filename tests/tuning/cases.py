@@ -36,8 +36,7 @@ def affine_profile(
     points = points.assign(
         ci_low_ms=points["service_ms"], ci_high_ms=points["service_ms"], n_samples=100
     )
-    host = {"cpu": "a test's", "n_cores": 2, "system": "none"}
-    return ServiceProfile(points, np.array(residuals), model="affine", host=host, versions={})
+    return ServiceProfile(points, np.array(residuals), model="affine", versions={})
 
 
 def traffic(rate_rps: float = 500, n_requests: int = 2000, seed: int = 1) -> Workload:

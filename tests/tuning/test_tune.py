@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import joblib
@@ -11,7 +12,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from codomyrmex_lab.errors import InfeasibleError, ProfileError, SettingError
+from codomyrmex_lab.errors import (
+    ForeignProfileWarning,
+    InfeasibleError,
+    ProfileError,
+    SettingError,
+)
 from codomyrmex_lab.optimization.models import (
     OptimizationConfig,
     QuantizationType,
@@ -109,7 +115,7 @@ def test_evidence_says_where_the_config_comes_from(result: TuningResult) -> None
     assert evidence["workload"]["n_requests"] == 2000
     assert len(evidence["workload"]["sha256"]) == 64
     assert evidence["profile"]["model"] == "affine"
-    assert evidence["profile"]["host"]["cpu"] == "a test's"
+    assert evidence["profile"]["host"]["cpu"] == affine_profile().host["cpu"]
     assert evidence["latency_slo_ms"] == 12
     assert evidence["predicted"]["p99_ms"] == result.predicted["p99_ms"]
     assert evidence["verified"] is None
@@ -256,6 +262,14 @@ def test_bad_input_is_one_sentence(arguments: dict[str, object], part: str) -> N
     assert part in str(error.value)
     assert str(error.value).endswith(".")
     assert "\n" not in str(error.value)
+
+
+def test_a_profile_of_another_machine_is_warned_of() -> None:
+    elsewhere = replace(affine_profile(), host={"cpu": "another", "n_cores": 64})
+    space = {"max_batch_size": [4]}
+    with pytest.warns(ForeignProfileWarning, match="measured on another machine") as told:
+        tune(traffic(n_requests=50), elsewhere, "p99", space=space, progress=False)
+    assert told[0].filename == __file__
 
 
 @pytest.mark.parametrize(
