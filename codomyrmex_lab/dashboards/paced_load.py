@@ -14,6 +14,7 @@ import numpy as np
 from codomyrmex_lab.errors import NotRunningError, QueueFullError
 from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
 from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads.left_garbage import garbage_left_alone
 from codomyrmex_lab.workloads.ranges import check_number
 
 __all__ = ["PacedLoad"]
@@ -120,7 +121,8 @@ class PacedLoad:
 
     def _drive(self) -> None:
         try:
-            self._submit_all()
+            with garbage_left_alone():
+                self._submit_all()
         except NotRunningError:
             self._on_failure("The engine was stopped elsewhere; Start starts it again.")
         except Exception as error:

@@ -18,6 +18,7 @@ from codomyrmex_lab.tracing import Trace, TraceRecorder
 from codomyrmex_lab.tracing.provenance import model_identity
 from codomyrmex_lab.workloads.confidence import Confidence, ConfidenceWatch
 from codomyrmex_lab.workloads.driver_lateness import lateness_ms, warn_if_late
+from codomyrmex_lab.workloads.left_garbage import garbage_left_alone
 from codomyrmex_lab.workloads.measuring_window import MeasuringWindow
 from codomyrmex_lab.workloads.own_requests import OwnRequests
 from codomyrmex_lab.workloads.progress import Progress, ProgressFunction
@@ -97,6 +98,7 @@ class DriverRun:
         self._open.callback(self.engine.detach, self._recorder)
         self._open.enter_context(self._progress)
         self._open.enter_context(self._watch)
+        self._open.enter_context(garbage_left_alone())
         return self
 
     def __exit__(self, *exception: object) -> None:

@@ -40,7 +40,9 @@ def replay(
     """Submit every request of a workload when it is due, and never wait for an answer to do so.
 
     Latency counts from the due time, so a stalled engine, or a late driver, cannot hide its own
-    delay. After the last request the engine is flushed, and all answers are awaited.
+    delay. After the last request the engine is flushed, and all answers are awaited. Objects of
+    before are left out of garbage collections meanwhile, as by all drivers: going through a
+    notebook's libraries would stall the engine for up to 0.1 s now and then.
 
     Parameters
     ----------

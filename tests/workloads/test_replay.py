@@ -1,3 +1,4 @@
+import gc
 import math
 import threading
 import time
@@ -482,3 +483,12 @@ def test_speed_outside_its_range_is_refused(speed: float) -> None:
 def test_engine_that_is_not_started_is_refused() -> None:
     with pytest.raises(NotRunningError, match="with engine:"):
         replay(InferenceOptimizer(echo), Workload([0]), progress=False)
+
+
+def test_garbage_of_before_is_left_alone_while_requests_are_measured():
+    frozen = []
+    note = on_submit(lambda payload: frozen.append(gc.get_freeze_count() > 0))
+    with InferenceOptimizer(echo, QUICK, key_fn=note) as engine:
+        replay(engine, Workload([0.0, 0.001]), progress=False)
+    assert frozen == [True, True]
+    assert gc.get_freeze_count() == 0
