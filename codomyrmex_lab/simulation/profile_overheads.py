@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 import warnings
+from bisect import bisect_left
 from collections.abc import Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,7 +26,7 @@ from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
 from codomyrmex_lab.simulation.overheads import Overheads
 from codomyrmex_lab.workloads import Workload, replay
 
-__all__ = ["ColdStarts", "measure_cold_starts", "measure_overheads"]
+__all__ = ["ColdStarts", "Ticks", "measure_cold_starts", "measure_overheads"]
 
 _SIZES = (1, 32)
 _N_APART = 50
@@ -36,6 +37,7 @@ _N_HITS = 300
 _IDLE_MS = (0.3, 1.0, 3.0, 10.0, 30.0)
 _N_TURNS, _TURN_MS, _FEWEST_CALLS = 4, 20.0, 3
 _WARM_UP_MS = 5.0
+_ANSWERED_NS = 1_000_000  # so long after a model call its requests are answered
 _LONG_MS = 60_000.0
 
 
@@ -57,10 +59,10 @@ def measure_overheads(
     def answer(inputs: list[Any]) -> list[Any]:
         return [output] * len(inputs)
 
-    def run(workload: Workload, **settings: Any) -> _Ticks:
+    def run(workload: Workload, **settings: Any) -> Ticks:
         return _replayed(workload, answer, OptimizationConfig(num_workers=1, **settings))
 
-    def burst(size: int, **settings: Any) -> _Ticks:
+    def burst(size: int, **settings: Any) -> Ticks:
         arrival_s = np.repeat(np.arange(_N_BURSTS) * 0.1, size * _BATCHES_PER_BURST)
         workload = _of(arrival_s, payloads)
         return run(workload, max_batch_size=size, batch_timeout_ms=_LONG_MS, **settings)
@@ -120,7 +122,7 @@ def measure_cold_starts(
     config = OptimizationConfig(
         num_workers=1, max_batch_size=size, batch_timeout_ms=_LONG_MS, enable_caching=False
     )
-    seen: dict[float, list[_Ticks]] = {idle_ms: [] for idle_ms in _IDLE_MS}
+    seen: dict[float, list[Ticks]] = {idle_ms: [] for idle_ms in _IDLE_MS}
     for _ in range(_N_TURNS):
         for idle_ms in _IDLE_MS:
             every_ms = idle_ms + warm_ms
@@ -154,7 +156,7 @@ class ColdStarts(NamedTuple):
     late_ns: list[int]
 
 
-class _Ticks:
+class Ticks:
     """An observer that keeps the ticks of batches and hits."""
 
     def __init__(self) -> None:
@@ -193,16 +195,21 @@ class _Ticks:
         )
 
     def late_ns(self) -> list[int]:
-        """Return how late the driver was with each request for which it had slept."""
+        """Return how late the driver was with each request for which it had slept.
+
+        Not where a worker answered others, which holds the driver up and is a matter of its own.
+        """
         ordered = sorted(
             pair
             for *_, enqueued, arrived in self._batches
             for pair in zip(arrived, enqueued, strict=True)
         )
+        ends_ns = sorted(end for _, end, *_ in self._batches)
         return [
             max(enqueue - arrival, 1)
             for (_, before), (arrival, enqueue) in itertools.pairwise(ordered)
             if before < arrival
+            and bisect_left(ends_ns, arrival - _ANSWERED_NS) == bisect_left(ends_ns, enqueue)
         ]
 
     def gap_ns(self) -> float:
@@ -234,8 +241,8 @@ class _Ticks:
         return _median(np.diff(np.sort(self._hits)).tolist())
 
 
-def _replayed(workload: Workload, function: BatchFunction, config: OptimizationConfig) -> _Ticks:
-    ticks, numbers = _Ticks(), itertools.count()
+def _replayed(workload: Workload, function: BatchFunction, config: OptimizationConfig) -> Ticks:
+    ticks, numbers = Ticks(), itertools.count()
     own_key = workload.n_keys > 1
 
     def key(payload: Any) -> Hashable:

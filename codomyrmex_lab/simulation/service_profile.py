@@ -311,8 +311,8 @@ class ServiceProfile:
         idle_ns : float64, shape (n_gaps,)
             Ascending times since the end of the last call of any worker.
         extra_ns : float64, shape (n_gaps, max_batch_size + 1)
-            The times to add, by gap and batch size: linear in between, constant outside. A single
-            gap of 0, and zeros, where it was not measured.
+            The times to add, by gap and batch size: linear in between, constant beyond the last;
+            nothing after no gap, since that is what service times are measured at.
         """
         key = (quantization, n_workers, max_batch_size)
         found = self._cold.get(key)
@@ -328,9 +328,11 @@ class ServiceProfile:
         if rows.empty:
             return np.zeros(1), np.zeros((1, max_batch_size + 1))
         rows = rows[rows["n_workers"] == rows["n_workers"].max()]
-        idle_ms = np.unique(rows["idle_ms"])
+        idle_ms = np.unique(np.append(rows["idle_ms"], 0.0))
         by_size = {
-            size: np.interp(idle_ms, one["idle_ms"], one["extra_ms"])
+            size: np.interp(
+                idle_ms, np.append(0.0, one["idle_ms"]), np.append(0.0, one["extra_ms"])
+            )
             for size, one in rows.groupby("batch_size")
         }
         sizes = np.arange(max_batch_size + 1)

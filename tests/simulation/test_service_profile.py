@@ -150,6 +150,21 @@ def test_cold_start_is_linear_in_the_pause_and_in_the_batch_size():
     np.testing.assert_allclose(extra_ns[2], [0.5e6, 0.5e6, 0.75e6, 1.0e6, 1.0e6])
 
 
+def test_call_right_after_another_takes_nothing_longer():
+    cold = pd.DataFrame(
+        {
+            "quantization": "fp32",
+            "n_workers": 1,
+            "batch_size": 1,
+            "idle_ms": [0.5, 4],
+            "extra_ms": [0.1, 0.5],
+        }
+    )
+    idle_ns, extra_ns = linear_profile(cold_starts=cold).cold_start(FP32, 1, 1)
+    np.testing.assert_array_equal(idle_ns, [0, 0.5e6, 4e6])
+    np.testing.assert_allclose(extra_ns[:, 1], [0, 0.1e6, 0.5e6])
+
+
 def test_noise_of_a_config_is_that_of_its_workers_and_of_batches_like_its_own():
     sources = [(1, 1), (1, 4), (1, 32), (2, 32), (2, 32)]
     profile = ServiceProfile(

@@ -1,0 +1,29 @@
+from types import SimpleNamespace
+
+from codomyrmex_lab.optimization.models import CloseReason
+from codomyrmex_lab.simulation.profile_overheads import Ticks
+
+MS = 1_000_000
+
+
+def batch(start_ns, end_ns, *requests):
+    """Make a batch of requests, each due at one tick and submitted at another."""
+    return SimpleNamespace(
+        start_ns=start_ns,
+        end_ns=end_ns,
+        reason=CloseReason.FULL,
+        requests=[SimpleNamespace(arrival_ns=due, enqueue_ns=sent) for due, sent in requests],
+    )
+
+
+def test_driver_is_late_by_itself_only_where_no_worker_answers():
+    ticks = Ticks()
+    ticks.on_batch(batch(1 * MS, 2 * MS, (0, 50), (100, 170)))
+    ticks.on_batch(batch(9 * MS, 10 * MS, (2 * MS + 1000, 2 * MS + 900_000), (8 * MS, 8 * MS + 90)))
+    assert ticks.late_ns() == [70, 90]  # while the first batch was answered the driver was held up
+
+
+def test_request_that_was_due_while_the_driver_was_awake_does_not_count():
+    ticks = Ticks()
+    ticks.on_batch(batch(1 * MS, 2 * MS, (0, 50), (20, 60), (100, 170)))
+    assert ticks.late_ns() == [70]
