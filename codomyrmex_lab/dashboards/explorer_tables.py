@@ -24,7 +24,7 @@ def slowest_table(slowest: pd.DataFrame) -> str:
             "waiting ms": number(record["queue_ms"], digits=4),
             "model call ms": number(record["service_ms"], digits=4),
             "batch": "–" if pd.isna(record["batch_id"]) else f"{record['batch_id']}",
-            "of": "–" if pd.isna(record["batch_size"]) else f"{record['batch_size']}",
+            "batch size": "–" if pd.isna(record["batch_size"]) else f"{record['batch_size']}",
             "left because": "–" if pd.isna(record["reason"]) else record["reason"],
             "priority": f"{record['priority']}",
             "error": "" if pd.isna(record["error"]) else record["error"][:80],

@@ -95,6 +95,12 @@ class LiveHistory:
         return np.array([moment.column(name) for moment in self._moments], dtype=np.float64)
 
     def changes(self) -> list[tuple[float, str]]:
-        """Return changes as times before the last moment, in s, and words; the oldest first."""
-        latest = self.latest
-        return [] if latest is None else [(at - latest.at_s, words) for at, words in self._changes]
+        """Return changes until the last moment: how long before it, in s, and words.
+
+        The oldest comes first, and times are 0 or less. A change while nothing is watched shows
+        with the next moment.
+        """
+        if not self._moments:
+            return []
+        latest_s = self._moments[-1].at_s
+        return [(at_s - latest_s, words) for at_s, words in self._changes if at_s <= latest_s]

@@ -118,7 +118,13 @@ class ParetoPanel(widgets.VBox):  # type: ignore[misc]
         )
         self.chosen = widgets.HTML()
         self.picture = widgets.Image(
-            format="png", layout={"width": "100%", "height": "auto", "max_width": "1120px"}
+            format="png",
+            layout={
+                "width": "100%",
+                "height": "auto",
+                "max_width": "1120px",
+                "display": "none",  # until there is a picture
+            },
         )
         self.picture.add_class("codomyrmex-picture")
         self.picture.add_class("codomyrmex-pareto")
@@ -251,6 +257,7 @@ class ParetoPanel(widgets.VBox):  # type: ignore[misc]
             self._front = front
             self._picking = False
             self.picture.value = self._drawn.png(_NO_POINT)
+            self.picture.layout.display = None
 
     def _pick(self, change: dict[str, Any]) -> None:
         if self._picking or self._drawn is None:

@@ -140,7 +140,7 @@ def open_page(
         context.set_default_timeout(WAIT_MS)
         try:
             page = context.pages[0]
-            page.goto(address)
+            page.goto(address, timeout=_NOTEBOOK_MS)  # Voilà runs the notebook first
             yield page
         finally:
             context.close()

@@ -47,9 +47,9 @@ def screen_cells(name: str) -> tuple[str, str]:
 
 
 def write_notebook(path: Path) -> None:
-    """Write a notebook of one cell per screen, and one that frees them all."""
+    """Write a notebook of one cell per screen, and one that waits for the simulator's compiler."""
     cells = [new_code_cell(source) for source in (_SETUP, *SCREENS.values())]
-    notebook = new_notebook(cells=[*cells, new_code_cell("None")])
+    notebook = new_notebook(cells=[*cells, new_code_cell("tuning.wait()")])
     notebook.metadata["kernelspec"] = {
         "name": "python3",
         "display_name": "Python 3",

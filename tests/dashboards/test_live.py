@@ -212,5 +212,14 @@ def test_a_history_forgets_what_is_past() -> None:
     assert history.changes() == [(0.0, "late")]
 
 
+def test_a_change_shows_with_the_moment_after_it() -> None:
+    history = LiveHistory(10.0)
+    history.add(Moment(1.0, figures(1.0), 0))
+    history.note_change(2.0, "while paused")
+    assert history.changes() == []
+    history.add(Moment(3.0, figures(1.0), 0))
+    assert history.changes() == [(-1.0, "while paused")]
+
+
 def test_a_moment_without_requests_has_no_hit_rate() -> None:
     assert np.isnan(Moment(0.0, figures(np.nan, 0), 0).column("cache_hit_rate"))
