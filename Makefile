@@ -23,7 +23,8 @@ test: .venv/dev.ok .venv/encoder.ok
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/python -m pytest tests
-	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 notebooks
+	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-cell-timeout=120 \
+	    --nbval-sanitize-with=tests/notebooks/sanitize.cfg notebooks
 
 bench: .venv/bench.ok .venv/encoder.ok
 	$(BIN)/python -m tests.benchmarks $(AREA)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -12,7 +13,7 @@ from nbformat import NotebookNode
 
 __all__ = ["execute", "tuning_table", "with_tuning_table", "write"]
 
-_DASHBOARD = "TuningDashboard("
+_SCREENS = {"dashboard": "TuningDashboard(", "live": "LiveDashboard(", "explorer": "TraceExplorer."}
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _TIMEOUT_S = 120
 _PLACE = re.compile(
@@ -20,11 +21,11 @@ _PLACE = re.compile(
 )  # before a warning: a file that is gone
 
 
-def execute(path: Path, dashboard_png: bytes) -> NotebookNode:
+def execute(path: Path, pictures: Mapping[str, bytes]) -> NotebookNode:
     """Run a notebook in its folder.
 
-    A widget shows nothing where no kernel runs. Screens keep their words and their own picture,
-    the tuning screen one of the whole page, and progress bars are left out.
+    A widget shows nothing where no kernel runs. Screens keep their words, and stand there in the
+    pictures of the whole screen that are given by name; progress bars are left out.
     """
     notebook = nbformat.read(path, nbformat.NO_CONVERT)
     notebook.metadata.pop("widgets", None)
@@ -38,7 +39,7 @@ def execute(path: Path, dashboard_png: bytes) -> NotebookNode:
     ).execute()
     for cell in notebook.cells:
         if cell.cell_type == "code":
-            outputs = [_static(output, dashboard_png) for output in cell.outputs]
+            outputs = [_static(output, pictures) for output in cell.outputs]
             cell.outputs = [output for output in outputs if output is not None]
     return notebook
 
@@ -80,7 +81,7 @@ def _frame(notebook: NotebookNode, cell_id: str) -> list[dict[str, str]]:
     return [dict(zip(head.split(), row.split()[1:], strict=True)) for row in rows]
 
 
-def _static(output: NotebookNode, dashboard_png: bytes) -> NotebookNode | None:
+def _static(output: NotebookNode, pictures: Mapping[str, bytes]) -> NotebookNode | None:
     if output.get("name") == "stderr":
         output.text = _PLACE.sub("", output.text)
     data = output.get("data", {})
@@ -88,6 +89,7 @@ def _static(output: NotebookNode, dashboard_png: bytes) -> NotebookNode | None:
         return output
     if "image/png" not in data:  # a progress bar; a screen brings its own picture
         return None
-    if data["text/plain"].startswith(_DASHBOARD) and dashboard_png:
-        data["image/png"] = base64.b64encode(dashboard_png).decode()
+    for name, words in _SCREENS.items():
+        if data["text/plain"].startswith(words):
+            data["image/png"] = base64.b64encode(pictures[name]).decode()
     return output
