@@ -77,8 +77,7 @@ def _hit_ratios(trace: Path) -> list[float]:
     found = []
     for size in _SIZES:
         reader = libcachesim.open_trace(str(trace), libcachesim.TraceType.ORACLE_GENERAL_TRACE)
-        miss_ratio, _ = libcachesim.LRU(size).process_trace(reader)
-        found.append(1 - miss_ratio)
+        found.append(1 - libcachesim.LRU(size).process_trace(reader))
     return found
 
 
