@@ -20,9 +20,8 @@ from codomyrmex_lab.optimization.models import OptimizationConfig
 __all__ = ["ExportPanel"]
 
 _TEXT = (
-    "margin:0;padding:6px 8px;max-height:330px;overflow:auto;font-size:12px;line-height:1.35;"
-    "border:1px solid rgba(128,128,128,.4);white-space:pre;tab-size:4;"
-    "box-sizing:border-box;max-width:100%"
+    "margin:0 6px 0 0;padding:6px 8px;max-height:330px;overflow:auto;font-size:12px;"
+    "line-height:1.35;border:1px solid rgba(128,128,128,.4);white-space:pre;tab-size:4"
 )
 
 
