@@ -13,7 +13,7 @@ from codomyrmex_lab.export import load_config
 from codomyrmex_lab.optimization.models import OptimizationConfig
 from tests.browser.conftest import Opened
 from tests.browser.jupyter import WAIT_MS
-from tests.browser.screens import screen, value_of
+from tests.browser.screens import SCREENS, screen, value_of
 
 CONFIG = OptimizationConfig(batch_timeout_ms=5.0)
 
@@ -242,9 +242,10 @@ def test_the_pictures_are_in_the_theme_of_the_page_and_follow_it(screens: Opened
     themes = "(tuning.theme.name, live.theme.name, explorer.theme.name)"
     assert in_kernel(page, themes) == "('dark', 'dark', 'dark')"
     assert corner_of(screen(page, "tuning")) == (0x11, 0x11, 0x11)
-    before = picture_of(screen(page, "tuning"))
+    before = {name: picture_of(screen(page, name)) for name in SCREENS}
     page.evaluate("document.body.dataset.jpThemeLight = 'true'")  # as the page's own menu does
-    new_picture(screen(page, "tuning"), before)
+    for name, dark in before.items():
+        new_picture(screen(page, name), dark)
     assert in_kernel(page, themes) == "('light', 'light', 'light')"
     assert corner_of(screen(page, "tuning")) == (0xFF, 0xFF, 0xFF)
 
