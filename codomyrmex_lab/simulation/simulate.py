@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from codomyrmex_lab.errors import ForeignProfileWarning, OverloadWarning
+from codomyrmex_lab.errors import OverloadWarning
 from codomyrmex_lab.optimization.models import OptimizationConfig, check_integer
 from codomyrmex_lab.simulation.events.kernel import run_kernel
 from codomyrmex_lab.simulation.events.plan import make_plan
@@ -78,8 +78,7 @@ def simulate(
     )
     for sentence in overload_warning(simulated.load_factor):
         warnings.warn(sentence, OverloadWarning, stacklevel=2)
-    for sentence in profile.foreign():
-        warnings.warn(sentence, ForeignProfileWarning, stacklevel=2)
+    profile.warn_if_foreign()
     trace = simulated.trace()
     trace.metadata["workload"] = workload.describe()["value"].to_dict()
     return trace
