@@ -9,9 +9,28 @@ from typing import Any, Protocol
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.models import CloseReason
 
-__all__ = ["EngineObserver", "ObservedBatch", "ObservedRequest", "ObserverGroup"]
+__all__ = ["EngineObserver", "ObservedBatch", "ObservedRequest", "ObservedTerms", "ObserverGroup"]
 
 _log = get_logger(__name__)
+
+
+class ObservedTerms(Protocol):
+    """What sets a request apart from others: its own, or shared by all that nothing sets apart."""
+
+    @property
+    def priority(self) -> int:
+        """Larger leaves first."""
+        ...
+
+    @property
+    def key(self) -> Any:
+        """The exact cache key, or None where the cache was not asked."""
+        ...
+
+    @property
+    def joined(self) -> Sequence[ObservedRequest]:
+        """Identical requests that arrived later and share this one's computation."""
+        ...
 
 
 class ObservedRequest(Protocol):
@@ -50,6 +69,11 @@ class ObservedRequest(Protocol):
     @property
     def joined(self) -> Sequence[ObservedRequest]:
         """Identical requests that arrived later and share this one's computation."""
+        ...
+
+    @property
+    def terms(self) -> ObservedTerms:
+        """Priority, key and joined requests, for those who read them often."""
         ...
 
 

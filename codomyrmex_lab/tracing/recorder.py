@@ -143,16 +143,15 @@ class TraceRecorder:
         kind, requests = BATCH_KINDS[batch.reason._value_], batch.requests
         if batch.error is not None or self._text is not None:
             self._record_with_texts(batch, kind)
-        elif len(requests) > 1 or requests[0].joined:
+        elif len(requests) > 1 or (terms := requests[0].terms).joined:
             self._log.add(rows_of_batch(batch, kind))
         else:  # the same for a single request, at half the cost
-            request = requests[0]
-            key = request.key
+            request, key = requests[0], terms.key
             try:
                 self._extend(
                     pack_two_rows(
                         batch.id, batch.start_ns, batch.end_ns, batch.worker, kind,
-                        request.id, request.arrival_ns, request.priority,
+                        request.id, request.arrival_ns, terms.priority,
                         0 if key is None else hash(key), COMPUTED if key is None else HAS_KEY,
                     )
                 )  # fmt: skip

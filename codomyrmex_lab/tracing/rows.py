@@ -88,13 +88,14 @@ def rows_of_batch(batch: ObservedBatch, kind: int) -> list[int]:
     """Return the integers of the rows of a batch and of all requests that it answered."""
     numbers = [batch.id, batch.start_ns, batch.end_ns, batch.worker, kind]
     for request in batch.requests:
-        key = request.key
+        terms = request.terms
+        key = terms.key
         if key is None:
-            numbers += (request.id, request.arrival_ns, request.priority, 0, COMPUTED)
+            numbers += (request.id, request.arrival_ns, terms.priority, 0, COMPUTED)
         else:
             hashed = hash(key)
-            numbers += (request.id, request.arrival_ns, request.priority, hashed, HAS_KEY)
-            for other in request.joined:
+            numbers += (request.id, request.arrival_ns, terms.priority, hashed, HAS_KEY)
+            for other in terms.joined:
                 numbers += (other.id, other.arrival_ns, other.priority, hashed, HAS_KEY | JOINED)
     return numbers
 
