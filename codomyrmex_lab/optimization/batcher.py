@@ -17,6 +17,7 @@ from codomyrmex_lab.errors import (
 from codomyrmex_lab.optimization.answers import Answers
 from codomyrmex_lab.optimization.clock import Clock, SystemClock
 from codomyrmex_lab.optimization.dispatcher import Dispatcher
+from codomyrmex_lab.optimization.futures import Audience
 from codomyrmex_lab.optimization.ledger import Ledger
 from codomyrmex_lab.optimization.lifetimes import register
 from codomyrmex_lab.optimization.models import (
@@ -213,19 +214,7 @@ class RequestBatcher(Generic[T]):
         QueueFullError
             The queue is full and ``queue_full`` says to reject.
         """
-        dispatcher = self._dispatcher or self._require_running()
-        now_ns = self._now_ns()
-        if priority or timeout_ms is not None:
-            terms = asked_terms(priority, now_ns, timeout_ms)
-        else:
-            terms = dispatcher.ordinary_terms
-        request = PendingRequest(next(self._request_ids), input_data, now_ns, now_ns, terms)
-        try:
-            dispatcher.submit(request)
-        except QueueFullError as error:
-            self._answers.turn_away(request, error)
-            raise
-        return request
+        return self._submit(input_data, priority, timeout_ms, None)
 
     def submit_sync(self, input_data: T, timeout: float = 30.0) -> Any:
         """Submit one input and wait for its output.
@@ -242,7 +231,7 @@ class RequestBatcher(Generic[T]):
         RequestTimeoutError
             No output within ``timeout``; the request is withdrawn unless it runs already.
         """
-        future = self.submit_async(input_data)
+        future = self._submit(input_data, 0, None, Audience())
         try:
             return future.result(timeout)
         except BaseException as error:
@@ -254,6 +243,24 @@ class RequestBatcher(Generic[T]):
             raise RequestTimeoutError(
                 f"No answer within {timeout} s; pass a longer timeout, or look at stats."
             ) from None
+
+    def _submit(
+        self, input_data: T, priority: int, timeout_ms: float | None, audience: Audience | None
+    ) -> PendingRequest:
+        dispatcher = self._dispatcher or self._require_running()
+        now_ns = self._now_ns()
+        if priority or timeout_ms is not None:
+            terms = asked_terms(priority, now_ns, timeout_ms)
+        else:
+            terms = dispatcher.ordinary_terms
+        request_id = next(self._request_ids)
+        request = PendingRequest(request_id, input_data, now_ns, now_ns, terms, audience)
+        try:
+            dispatcher.submit(request)
+        except QueueFullError as error:
+            self._answers.turn_away(request, error)
+            raise
+        return request
 
     def _require_running(self) -> Dispatcher:
         dispatcher = self._dispatcher

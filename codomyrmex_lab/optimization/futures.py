@@ -4,8 +4,8 @@ The standard future builds a condition variable for every request, which costs m
 that the engine does for one. Most futures are looked at only after they are done, or never waited
 for by more than one thread. Here everything about those who wait is an ``Audience``, made when the
 first of them comes; its condition, which is how ``wait``, ``as_completed`` and
-``asyncio.wrap_future`` reach it, is made later still: a caller in ``result()`` sleeps on a plain
-lock that the setter releases.
+``asyncio.wrap_future`` reach it, is made later still: a caller in ``result()`` is a ``Sleeper``, on
+a plain lock that is released when there is an answer.
 
 Setting a result without a lock is safe because of the order of two writes and two reads. The
 setter writes the state, then looks for an audience; who waits joins the audience, then reads the
@@ -24,10 +24,10 @@ from concurrent.futures._base import (
     PENDING,
     RUNNING,
 )
-from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from codomyrmex_lab.logging_monitoring import get_logger
+from codomyrmex_lab.optimization.sleepers import Sleeper, wake
 
 __all__ = ["AnswerFuture", "Audience", "announce"]
 
@@ -48,19 +48,18 @@ class Audience:
     callbacks: list[Callable[[Any], object]]
 
     def __init__(self) -> None:
-        self.sleepers: list[threading.Lock] = []
+        self.sleepers: list[Sleeper] = []
         self.condition: threading.Condition | None = None
         self.cancel_won = False
 
     def tell(self, future: AnswerFuture[Any]) -> Callable[[], object] | None:
-        """Tell all that the future is done.
+        """Tell all that the future is done, but for those asleep in ``result()``.
 
         Returns
         -------
         callable or None
             To be called once all futures that were answered together have been told.
         """
-        self.wake_sleepers()
         if self.condition is not None:
             with self.condition:
                 event = "add_result" if future.error is None else "add_exception"
@@ -70,11 +69,15 @@ class Audience:
             self.call_back(future)
         return None
 
-    def wake_sleepers(self) -> None:
-        """Wake each caller in ``result()`` once, even if several threads are at it."""
+    def take_sleepers(self) -> list[Sleeper]:
+        """Return those to be woken, each to one of the threads that ask."""
+        taken = []
         while self.sleepers:
-            with suppress(IndexError):  # another thread was quicker
-                self.sleepers.pop().release()
+            try:
+                taken.append(self.sleepers.pop())
+            except IndexError:  # another thread was quicker
+                break
+        return taken
 
     def call_back(self, future: AnswerFuture[Any]) -> None:
         """Call the functions that were to be called at the end."""
@@ -168,11 +171,18 @@ class AnswerFuture(Future[T], Generic[T]):
         """Sleep on one plain lock, where a condition would make three."""
         if self._state in _DONE:
             return
-        lock = threading.Lock()
-        lock.acquire()
-        self._made_audience().sleepers.append(lock)
-        if self._state not in _DONE:
-            lock.acquire(timeout=-1 if timeout is None else _bounded(timeout))
+        sleeper = Sleeper()
+        try:
+            (self._audience or self._made_audience()).sleepers.append(sleeper)
+            if self._state not in _DONE:
+                if timeout is None:
+                    sleeper.lock.acquire()
+                else:
+                    sleeper.lock.acquire(timeout=_bounded(timeout))
+            sleeper.leave()
+        except BaseException:
+            sleeper.leave_interrupted()
+            raise
 
     def cancel(self) -> bool:
         """Withdraw the request unless its batch has begun."""
@@ -185,7 +195,7 @@ class AnswerFuture(Future[T], Generic[T]):
             audience.cancel_won = True
             self._state = CANCELLED
             self._condition.notify_all()
-        audience.wake_sleepers()
+        wake(audience.take_sleepers())
         audience.call_back(self)
         self.withdrawn()
         return True
@@ -219,7 +229,7 @@ class AnswerFuture(Future[T], Generic[T]):
             self._state = CANCELLED_AND_NOTIFIED
             for waiter in audience.waiters:
                 waiter.add_cancelled(self)
-        audience.wake_sleepers()  # of those who read RUNNING just now
+        wake(audience.take_sleepers())  # of those who read RUNNING just now
         return False
 
     def set_result(self, result: T) -> None:
@@ -250,10 +260,14 @@ class AnswerFuture(Future[T], Generic[T]):
 def announce(futures: Iterable[AnswerFuture[Any]]) -> None:
     """Tell all who wait for futures that were settled together."""
     bells = set()
+    sleepers: list[Sleeper] = []
     for future in futures:
         audience = future._audience
         if audience is not None:
+            if audience.sleepers:
+                sleepers += audience.take_sleepers()
             bells.add(audience.tell(future))
+    wake(sleepers)
     for ring in bells:
         if ring is not None:
             ring()

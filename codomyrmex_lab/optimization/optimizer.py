@@ -14,7 +14,7 @@ from codomyrmex_lab.errors import NotRunningError
 from codomyrmex_lab.optimization.clock import Clock, SystemClock
 from codomyrmex_lab.optimization.dispatcher import Dispatcher
 from codomyrmex_lab.optimization.failures import no_answer_error
-from codomyrmex_lab.optimization.futures import AnswerFuture
+from codomyrmex_lab.optimization.futures import AnswerFuture, Audience
 from codomyrmex_lab.optimization.intake import Intake
 from codomyrmex_lab.optimization.lifetimes import register
 from codomyrmex_lab.optimization.loop_answers import Mailboxes
@@ -226,7 +226,9 @@ class InferenceOptimizer:
         if hit is not None:
             return hit
         dispatcher = self._dispatcher
-        request = intake.request(input_data, priority, now_ns, now_ns, key, timeout_ms, dispatcher)
+        request = intake.request(
+            input_data, priority, now_ns, now_ns, key, timeout_ms, dispatcher, Audience()
+        )
         intake.enter(request, dispatcher)
         try:
             result: InferenceResult[Any] = request.result(

@@ -177,9 +177,11 @@ def begin_all(requests: Sequence[PendingRequest]) -> list[PendingRequest]:
     """Begin the computation of some requests; return those that turn out to be cancelled."""
     seen = []
     for request in requests:
-        if request._audience is None:
+        audience = request._audience
+        if audience is None or audience.condition is None:
             request._state = RUNNING
-            if request._audience is None:
+            audience = request._audience
+            if audience is None or audience.condition is None:
                 continue  # whoever cancels from now on reads RUNNING
         seen.append(request)
     return [request for request in seen if not request.set_running_or_notify_cancel()]
