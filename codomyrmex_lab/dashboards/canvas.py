@@ -25,6 +25,7 @@ from codomyrmex_lab.plots.theme import Theme
 
 __all__ = ["BlittedCanvas", "Cell", "grid_of_cells", "header_cell"]
 
+_LOOKS_PER_CELL = 8
 _LEFT_IN, _RIGHT_IN, _TOP_IN, _BOTTOM_IN = 0.56, 0.46, 0.25, 0.37
 
 
@@ -45,8 +46,15 @@ class Cell:
         self.axes: tuple[Axes, ...] = (self.main,)
         """In the order in which they are drawn."""
         self.moving: list[Artist] = []
+        self.words: tuple[str, ...] = ()
+        """What its legend says."""
         self.stale = True
         """Whether what stands still has to be drawn anew."""
+
+    @property
+    def look(self) -> tuple[object, ...]:
+        """All that its standing part hangs on, once it is made."""
+        return (self.words, *((axes.get_xlim(), axes.get_ylim()) for axes in self.axes))
 
     def add_right(self) -> Axes:
         """Return axes behind the main ones, on the same x axis, with a y axis at the right."""
@@ -61,6 +69,10 @@ class Cell:
         for artist in artists:
             artist.set_animated(True)
             self.moving.append(artist)
+
+    def say(self, words: tuple[str, ...]) -> None:
+        """Take note of what the legend says from now on."""
+        self.words, self.stale = words, True
 
     def limit(
         self,
@@ -96,6 +108,7 @@ class BlittedCanvas:
         self._agg: Any = FigureCanvasAgg(figure)  # which is not typed
         self._cells = tuple(cells)
         self._background: Any = None
+        self._drawn: dict[tuple[int, object], NDArray[np.uint8]] = {}
         self._paper = np.rint(np.array(to_rgba(theme.background)) * 255).astype(np.uint8)
         self._colours = _palette_image(theme)
         self.n_drawn_anew = 0
@@ -111,12 +124,13 @@ class BlittedCanvas:
         """
         if self._background is None:
             self._agg.draw()
+            self.n_drawn_anew += len(self._cells)
             self._keep(self._cells)
         else:
             self._agg.restore_region(self._background)
             stale = [cell for cell in self._cells if cell.stale]
             for cell in stale:
-                self._draw_standing(cell)
+                self._put_standing(cell)
             if stale:
                 self._keep(stale)
         for cell in self._cells:
@@ -137,20 +151,34 @@ class BlittedCanvas:
 
     def _keep(self, drawn: Sequence[Cell]) -> None:
         self._background = self._agg.copy_from_bbox(self.figure.bbox)
-        self.n_drawn_anew += len(drawn)
         for cell in drawn:
             cell.stale = False
 
-    def _draw_standing(self, cell: Cell) -> None:
-        """Wipe a cell's part of the picture and draw its axes without what moves."""
+    def _put_standing(self, cell: Cell) -> None:
+        """Put a cell's axes without what moves into its part of the picture.
+
+        Whoever moves a slider to and fro sees the same few limits again and again; the latest
+        looks are kept.
+        """
         pixels = np.asarray(self._agg.buffer_rgba())
         height, width = pixels.shape[:2]
         box = cell.box
         rows = slice(round((1 - box.y1) * height), round((1 - box.y0) * height))
         columns = slice(round(box.x0 * width), round(box.x1 * width))
-        pixels[rows, columns] = self._paper
-        for axes in cell.axes:
-            self.figure.draw_artist(axes)
+        part = pixels[rows, columns]
+        look = (self._cells.index(cell), cell.look)
+        drawn = self._drawn.pop(look, None)
+        if drawn is None:
+            part[:] = self._paper
+            for axes in cell.axes:
+                self.figure.draw_artist(axes)
+            drawn = part.copy()
+            self.n_drawn_anew += 1
+        else:
+            part[:] = drawn
+        self._drawn[look] = drawn  # the latest comes last
+        if len(self._drawn) > _LOOKS_PER_CELL * len(self._cells):
+            del self._drawn[next(iter(self._drawn))]
 
 
 def grid_of_cells(

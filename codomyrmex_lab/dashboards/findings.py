@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from codomyrmex_lab.tracing import Trace, TraceSummary
 from codomyrmex_lab.tracing.columns import NONE, REASONS
 
 if TYPE_CHECKING:  # its compiler takes a second to import
+    from codomyrmex_lab.simulation.events.outcome import Outcome
     from codomyrmex_lab.simulation.simulated import Simulated
 
 __all__ = ["Findings", "findings_of_simulation", "findings_of_trace"]
@@ -89,19 +90,20 @@ def findings_of_simulation(simulated: Simulated, config: OptimizationConfig) -> 
 
 
 def _over_time(simulated: Simulated, scope: Scope) -> TraceOverTime:
-    outcome, traffic = simulated.outcome, simulated.traffic
-    origin_ns = int(traffic.arrival_ns[0])
+    outcome, came_ns = simulated.outcome, simulated.traffic.arrival_ns
+    origin_ns = int(came_ns[0])
     n_bins = int(np.clip(scope.n_requests // _REQUESTS_PER_BIN, 1, _MOST_BINS))
     width_ns = max(scope.duration_s, 1e-6) * 1e9 / n_bins
-    edges_ns = origin_ns + np.arange(n_bins + 1) * width_ns
-    answered = outcome.error == NONE
+    since_ns = np.arange(n_bins + 1, dtype=np.float64) * width_ns
+    edges = np.searchsorted(came_ns, np.ceil(origin_ns + since_ns).astype(np.int64))
     p50, p95 = _percentiles_between(
-        simulated.latency_ms, np.searchsorted(traffic.arrival_ns[answered], edges_ns)
+        simulated.latency_ns,
+        edges if scope.n_errors == 0 else _sums_before(outcome.error == NONE, edges),
     )
     batched = outcome.batch != NONE
-    came_ns = traffic.arrival_ns[batched] - origin_ns
-    left_ns = outcome.calls.start_ns[outcome.batch[batched]] - origin_ns
-    waiting_ns = _time_since(came_ns, n_bins, width_ns) - _time_since(left_ns, n_bins, width_ns)
+    n_came = _sums_before(batched, edges)
+    came_sum_ns = _sums_before(np.where(batched, came_ns - origin_ns, 0), edges)
+    waiting_ns = n_came * since_ns - came_sum_ns - _time_since_left(outcome, origin_ns, since_ns)
     hit_rate = simulated.summary().cache_hit_rate if simulated.plan.use_cache else float("nan")
     return TraceOverTime(
         time_s=np.arange(0.5, n_bins, dtype=np.float64) * width_ns / 1e9,
@@ -115,17 +117,17 @@ def _over_time(simulated: Simulated, scope: Scope) -> TraceOverTime:
 
 
 def _percentiles_between(
-    latency_ms: NDArray[np.float64], cuts: NDArray[np.int64]
+    latency_ns: NDArray[np.int64], cuts: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return p50 and p95 of the latencies between neighbouring positions; NaN of none."""
+    """Return p50 and p95 of the latencies between neighbouring positions, in ms; NaN of none."""
     found = np.full((2, len(cuts) - 1), np.nan)
     for column, (first, last) in enumerate(pairwise(cuts.tolist())):
         if last > first:
-            found[:, column] = _percentiles(latency_ms[first:last])
-    return found[0], found[1]
+            found[:, column] = _percentiles(latency_ns[first:last])
+    return found[0] / 1e6, found[1] / 1e6
 
 
-def _percentiles(values: NDArray[np.float64]) -> list[float]:
+def _percentiles(values: NDArray[np.int64]) -> list[float]:
     """Return p50 and p95, between neighbours in a straight line."""
     places = [share * (len(values) - 1) for share in (0.50, 0.95)]
     ends = [(int(place), min(int(place) + 1, len(values) - 1)) for place in places]
@@ -136,14 +138,24 @@ def _percentiles(values: NDArray[np.float64]) -> list[float]:
     ]
 
 
-def _time_since(event_ns: NDArray[np.int64], n_bins: int, width_ns: float) -> NDArray[np.float64]:
-    """Sum over the events before each edge of the time that has passed since."""
-    place = np.minimum((event_ns / width_ns).astype(np.int64) + 1, n_bins + 1)
-    number = np.cumsum(np.bincount(place, minlength=n_bins + 2))[: n_bins + 1]
-    total = np.cumsum(np.bincount(place, weights=event_ns, minlength=n_bins + 2))[: n_bins + 1]
-    edges = np.arange(n_bins + 1) * width_ns
-    passed: NDArray[np.float64] = number * edges - total
-    return passed
+def _sums_before(values: NDArray[Any], positions: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the sum of all values before each position, of which the first is 0."""
+    parts = [int(values[first:last].sum()) for first, last in pairwise(positions.tolist())]
+    return np.append(0, np.cumsum(parts, dtype=np.int64))
+
+
+def _time_since_left(
+    outcome: Outcome, origin_ns: int, since_ns: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Sum over the requests whose model call began before each edge of the time since then."""
+    calls, n_bins = outcome.calls, len(since_ns) - 1
+    began_ns = calls.start_ns - origin_ns
+    n_requests = np.bincount(outcome.batch[outcome.batch != NONE], minlength=len(began_ns))
+    place = np.minimum((began_ns / since_ns[1]).astype(np.int64) + 1, n_bins + 1)
+    number = np.bincount(place, weights=n_requests, minlength=n_bins + 2)
+    total = np.bincount(place, weights=n_requests * began_ns, minlength=n_bins + 2)
+    passed: NDArray[np.float64] = np.cumsum(number) * np.append(since_ns, 0) - np.cumsum(total)
+    return passed[: n_bins + 1]
 
 
 def _size_counts(

@@ -16,7 +16,7 @@ from codomyrmex_lab.dashboards.findings import Findings, findings_of_simulation
 from codomyrmex_lab.dashboards.given_up import until_given_up
 from codomyrmex_lab.optimization.models import OptimizationConfig
 from codomyrmex_lab.optimization.optimizer import Model
-from codomyrmex_lab.simulation import ServiceProfile, simulate_columns
+from codomyrmex_lab.simulation import ServiceProfile, Simulator
 from codomyrmex_lab.simulation.miss_ratio import miss_ratio_curve
 from codomyrmex_lab.simulation.profile import profile
 from codomyrmex_lab.workloads import Workload
@@ -41,7 +41,7 @@ class WhatIf:
     def __init__(self, workload: Workload, profile: ServiceProfile) -> None:
         self.workload = workload
         self.profile = profile
-        self._scaled: tuple[float, Workload] = (1.0, workload)
+        self._scaled = (1.0, Simulator(workload, profile, extrapolate=True))
 
     def findings(self, config: OptimizationConfig, load: float = 1.0) -> Findings:
         """Simulate the whole workload, ``load`` times as fast as its own pace.
@@ -51,20 +51,24 @@ class WhatIf:
         ProfileError
             The profile does not hold the variant.
         """
-        return self.findings_of(self.at(load), config)
+        return findings_of_simulation(self._simulator(load).run(config), config)
 
     def findings_of(self, workload: Workload, config: OptimizationConfig) -> Findings:
         """Simulate another workload with the same model."""
-        simulated = simulate_columns(workload, self.profile, config, extrapolate=True)
-        return findings_of_simulation(simulated, config)
+        simulator = Simulator(workload, self.profile, extrapolate=True)
+        return findings_of_simulation(simulator.run(config), config)
 
     def at(self, load: float) -> Workload:
         """Return the workload, ``load`` times as fast."""
-        scaled_load, scaled = self._scaled
+        return self._simulator(load).workload
+
+    def _simulator(self, load: float) -> Simulator:
+        scaled_load, simulator = self._scaled
         if not math.isclose(load, scaled_load):
             scaled = self.workload.scale_rate(load)
-            self._scaled = (load, scaled)
-        return scaled
+            simulator = Simulator(scaled, self.profile, extrapolate=True)
+            self._scaled = (load, simulator)
+        return simulator
 
 
 def hit_rate_curve(workload: Workload) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

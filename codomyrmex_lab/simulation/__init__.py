@@ -9,6 +9,7 @@ from codomyrmex_lab.simulation.profile import profile
 from codomyrmex_lab.simulation.service_profile import ServiceProfile
 from codomyrmex_lab.simulation.simulate import simulate, simulate_columns, simulate_summary
 from codomyrmex_lab.simulation.simulated import Simulated
+from codomyrmex_lab.simulation.simulator import Simulator
 
 __all__ = [
     "FIGURES",
@@ -17,6 +18,7 @@ __all__ = [
     "Overheads",
     "ServiceProfile",
     "Simulated",
+    "Simulator",
     "fewest_workers",
     "fidelity",
     "highest_rate_rps",

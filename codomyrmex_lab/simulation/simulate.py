@@ -5,16 +5,13 @@ from __future__ import annotations
 import warnings
 
 from codomyrmex_lab.errors import OverloadWarning
-from codomyrmex_lab.optimization.models import OptimizationConfig, check_integer
-from codomyrmex_lab.simulation.events.kernel import run_kernel
-from codomyrmex_lab.simulation.events.plan import make_plan
-from codomyrmex_lab.simulation.events.traffic import make_traffic
+from codomyrmex_lab.optimization.models import OptimizationConfig
 from codomyrmex_lab.simulation.load import overload_warning
 from codomyrmex_lab.simulation.service_profile import ServiceProfile
 from codomyrmex_lab.simulation.simulated import Simulated
+from codomyrmex_lab.simulation.simulator import Simulator
 from codomyrmex_lab.tracing import Trace, TraceSummary
 from codomyrmex_lab.workloads import Workload
-from codomyrmex_lab.workloads.ranges import check_number
 
 __all__ = ["simulate", "simulate_columns", "simulate_summary"]
 
@@ -121,9 +118,5 @@ def simulate_columns(
     workload, profile, config, seed, speed, extrapolate
         As for :func:`simulate`; what it warns of is in :attr:`Simulated.warnings`.
     """
-    check_integer("seed", seed, at_least=0)
-    check_number("speed", speed, above_zero=True)
-    plan = make_plan(profile, config, seed=seed, extrapolate=extrapolate)
-    traffic = make_traffic(workload, plan, profile.cost, speed)
-    outcome = run_kernel(traffic, plan)
-    return Simulated(profile, config, traffic, plan, outcome, {"seed": seed, "speed": float(speed)})
+    simulator = Simulator(workload, profile, seed=seed, speed=speed, extrapolate=extrapolate)
+    return simulator.run(config)

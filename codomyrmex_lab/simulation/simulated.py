@@ -82,8 +82,13 @@ class Simulated:
         return hits
 
     @property
-    def latency_ms(self) -> NDArray[np.float64]:
+    def latency_ns(self) -> NDArray[np.int64]:
         """Latencies of the requests that were answered without error, in the order of arrival."""
+        return self._latencies.values_ns
+
+    @property
+    def latency_ms(self) -> NDArray[np.float64]:
+        """The same in ms."""
         return self._latencies.values_ns / 1e6
 
     @property

@@ -23,8 +23,8 @@ from codomyrmex_lab.workloads import Workload
 
 __all__ = ["Evaluator"]
 
-_CONFIGS_PER_TASK = 4
-_TASKS_PER_JOB = 16
+_CONFIGS_PER_TASK = 16
+_TASKS_PER_JOB = 4
 _FRUITLESS_ATTEMPTS = 3
 _logger = get_logger(__name__)
 

@@ -19,7 +19,7 @@ from codomyrmex_lab.optimization.models import (
     QuantizationType,
     QueueFullAction,
 )
-from codomyrmex_lab.simulation import ServiceProfile, simulate_columns
+from codomyrmex_lab.simulation import ServiceProfile, Simulator
 from codomyrmex_lab.tracing import TraceSummary
 from codomyrmex_lab.tuning.goals import FIGURES
 from codomyrmex_lab.tuning.variants import VariantFacts
@@ -110,13 +110,12 @@ def run_trials(
     seed: int,
 ) -> list[Trial]:
     """Simulate some configs, one after the other."""
-    return [_trial(workload, profile, config, seed) for config in configs]
+    simulator = Simulator(workload, profile, seed=seed)
+    return [_trial(simulator, config) for config in configs]
 
 
-def _trial(
-    workload: Workload, profile: ServiceProfile, config: OptimizationConfig, seed: int
-) -> Trial:
-    simulated = simulate_columns(workload, profile, config, seed=seed)
+def _trial(simulator: Simulator, config: OptimizationConfig) -> Trial:
+    simulated = simulator.run(config)
     figures = figures_of_run(simulated.summary(), config, lambda: simulated.latency_ms)
     return Trial(config, figures, int(simulated.outcome.calls.size.max(initial=0)))
 

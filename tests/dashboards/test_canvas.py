@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from codomyrmex_lab.dashboards.canvas import BlittedCanvas, Cell, grid_of_cells, header_cell
+from codomyrmex_lab.dashboards.panels.legend import Legend
 from codomyrmex_lab.dashboards.panels.look import dress, line
 from codomyrmex_lab.plots.theme import DARK, LIGHT, THEMES, Theme
 
@@ -56,6 +57,28 @@ def test_changed_limits_redraw_their_cell_alone_and_as_a_whole_drawing_would() -
     others[2].main.set_ylim(0, 5)
     difference = np.abs(blitted.astype(int) - whole.frame().astype(int))
     assert difference.max() <= 2  # a rounding of a blended edge
+
+
+def test_limits_that_come_again_are_not_drawn_again_and_look_the_same() -> None:
+    cells, _, canvas = drawn()
+    canvas.frame()
+    cells[1].limit(cells[1].main, x=(0, 2))
+    wide = canvas.frame().copy()
+    cells[1].limit(cells[1].main, x=(0, 3))
+    canvas.frame()
+    n = canvas.n_drawn_anew
+    cells[1].limit(cells[1].main, x=(0, 2))
+    assert np.array_equal(canvas.frame(), wide)
+    assert canvas.n_drawn_anew == n
+
+
+def test_the_same_limits_under_another_legend_are_drawn_anew() -> None:
+    cells, lines, canvas = drawn()
+    legend = Legend(cells[1], LIGHT)
+    legend.show([(lines[1], "one")])
+    one = canvas.frame().copy()
+    legend.show([(lines[1], "other")])
+    assert not np.array_equal(canvas.frame(), one)
 
 
 def test_equal_limits_redraw_nothing() -> None:

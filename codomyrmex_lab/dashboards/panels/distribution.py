@@ -9,7 +9,7 @@ from matplotlib.ticker import PercentFormatter
 
 from codomyrmex_lab.dashboards.canvas import Cell
 from codomyrmex_lab.dashboards.panels.legend import Legend
-from codomyrmex_lab.dashboards.panels.limits import decades
+from codomyrmex_lab.dashboards.panels.limits import Decades
 from codomyrmex_lab.dashboards.panels.look import (
     dress,
     line,
@@ -37,7 +37,7 @@ class DistributionPanel:
     """
 
     def __init__(self, cell: Cell, theme: Theme, title: str = "Latency") -> None:
-        self._cell = cell
+        self._cell, self._range_ms = cell, Decades(FLOOR_MS)
         dress(cell, theme, title, "latency (ms)", "requests answered within")
         logarithmic(cell.main.xaxis)
         cell.main.set_ylim(0, 1.02)
@@ -69,7 +69,7 @@ class DistributionPanel:
             for end in (one.latency_ms[len(one.latency_ms) // 100], one.latency_ms[-1])
         ]
         if ends:
-            self._cell.limit(self._cell.main, x=decades(min(ends), max(ends), FLOOR_MS))
+            self._cell.limit(self._cell.main, x=self._range_ms.around(min(ends), max(ends)))
         for kind, drawn in self.lines.items():
             if (one := shown.get(kind)) is not None:
                 drawn.set_data(on_log_axis(one.latency_ms, FLOOR_MS), one.fraction)

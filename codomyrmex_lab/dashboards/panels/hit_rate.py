@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from codomyrmex_lab.dashboards.canvas import Cell
 from codomyrmex_lab.dashboards.panels.legend import Legend
-from codomyrmex_lab.dashboards.panels.limits import decades
+from codomyrmex_lab.dashboards.panels.limits import Decades
 from codomyrmex_lab.dashboards.panels.look import dress, line, logarithmic
 from codomyrmex_lab.plots.theme import Theme
 
@@ -29,7 +29,7 @@ class HitRatePanel:
     """
 
     def __init__(self, cell: Cell, theme: Theme) -> None:
-        self._cell = cell
+        self._cell, self._sizes = cell, Decades(1.0)
         dress(cell, theme, "Hit rate", "cache size (results)", "look-ups answered")
         logarithmic(cell.main.xaxis)
         cell.main.set_ylim(-0.02, 1.02)
@@ -58,7 +58,7 @@ class HitRatePanel:
         self.curve.set_data(np.append(size, _FAR), np.append(hit_rate, hit_rate[-1:]))
         if len(size):
             self._curve_end = float(size[-1])
-            self._cell.limit(self._cell.main, x=decades(1.0, self._curve_end, 1.0))
+            self._cell.limit(self._cell.main, x=self._sizes.around(1.0, self._curve_end))
 
     def show(
         self,
@@ -79,7 +79,9 @@ class HitRatePanel:
         """
         heights: tuple[float | None, ...] = (None, None, None)
         if size is not None:
-            self._cell.limit(self._cell.main, x=decades(1.0, max(1.2 * size, self._curve_end), 1.0))
+            self._cell.limit(
+                self._cell.main, x=self._sizes.around(1.0, max(1.2 * size, self._curve_end))
+            )
             heights = (hit_rate, *(replayed or (None, None)))
         names = ("now", "replayed", "measured")
         marks = list(zip((self.chosen, self.replayed, self.measured), heights, names, strict=True))

@@ -43,7 +43,8 @@ class Legend:
         names = [name for _, name in entries]
         if names == self.names:
             return
-        self.names, self._cell.stale = names, True
+        self.names = names
+        self._cell.say(tuple(names))
         for artist in self._shown:
             artist.remove()
         self._shown = []

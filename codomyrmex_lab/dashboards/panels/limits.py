@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
-__all__ = ["Ceiling", "decades"]
+__all__ = ["Ceiling", "Decades", "Span"]
 
 _STEPS = (1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0)
 _SHRINK_BELOW = 0.4
+_FILLED = 0.96
+_NOWHERE = 10**6
 
 
 class Ceiling:
@@ -32,20 +34,48 @@ class Ceiling:
         return self.value
 
 
-def decades(lowest: float, highest: float, floor: float) -> tuple[float, float]:
-    """Return the whole powers of ten around some values, at least one decade apart.
+class Span:
+    """Upper end of an axis that data fill: a little above them, and moved only when it must be."""
+
+    def __init__(self) -> None:
+        self.value = 0.0
+
+    def over(self, highest: float) -> float:
+        """Return the end for data that reach up to ``highest``."""
+        if not _FILLED * self.value <= highest <= self.value:
+            self.value = highest * (1 + (1 - _FILLED) / 2)
+        return self.value
+
+
+class Decades:
+    """Whole powers of ten around some values, at least one decade apart.
+
+    They stay for as long as they hold the values and are no more than a decade too wide at either
+    end.
 
     Parameters
     ----------
-    lowest, highest : float
-        Ends of the values; what lies below ``floor``, and NaN, counts as ``floor``.
     floor : float
-        Above 0.
+        What lies below it, and NaN, counts as it; above 0.
     """
-    low, high = (max(end, floor) if math.isfinite(end) else floor for end in (lowest, highest))
-    first = math.floor(math.log10(low) + 1e-9)
-    last = max(math.ceil(math.log10(high) - 1e-9), first + 1)
-    return 10.0**first, 10.0**last
+
+    def __init__(self, floor: float) -> None:
+        self._floor = floor
+        self._first, self._last = _NOWHERE, _NOWHERE
+
+    def around(self, lowest: float, highest: float) -> tuple[float, float]:
+        """Return the ends of the axis for values from ``lowest`` to ``highest``."""
+        low, high = (
+            max(end, self._floor) if math.isfinite(end) else self._floor
+            for end in (lowest, highest)
+        )
+        first = math.floor(math.log10(low) + 1e-9)
+        last = max(math.ceil(math.log10(high) - 1e-9), first + 1)
+        if not first - 1 <= self._first <= first:
+            self._first = first
+        if not last <= self._last <= last + 1:
+            self._last = last
+        return 10.0**self._first, 10.0**self._last
 
 
 def _round_up(value: float) -> float:

@@ -8,7 +8,7 @@ import numpy as np
 
 from codomyrmex_lab.dashboards.canvas import Cell
 from codomyrmex_lab.dashboards.panels.legend import Legend
-from codomyrmex_lab.dashboards.panels.limits import Ceiling, decades
+from codomyrmex_lab.dashboards.panels.limits import Ceiling, Decades, Span
 from codomyrmex_lab.dashboards.panels.look import (
     dress,
     dress_right,
@@ -37,7 +37,7 @@ class OverTimePanel:
     """
 
     def __init__(self, cell: Cell, theme: Theme) -> None:
-        self._cell = cell
+        self._cell, self._range_ms, self._end_s = cell, Decades(FLOOR_MS), Span()
         dress(cell, theme, "Latency and queue", "time (s)", "latency (ms)")
         logarithmic(cell.main.yaxis)
         self._right = cell.add_right()
@@ -61,7 +61,7 @@ class OverTimePanel:
         )
         finite = latencies[np.isfinite(latencies)]
         if len(finite):
-            limits = decades(float(finite.min()), float(finite.max()), FLOOR_MS)
+            limits = self._range_ms.around(float(finite.min()), float(finite.max()))
             self._cell.limit(self._cell.main, y=limits)
         for kind, drawn in self.p95.items():
             if (one := shown.get(kind)) is not None:
@@ -74,7 +74,7 @@ class OverTimePanel:
     def _show_now(self, now: TraceOverTime) -> None:
         half = now.time_s[0]
         edges = np.append(now.time_s - half, now.time_s[-1] + half)
-        self._cell.limit(self._cell.main, x=(0.0, float(edges[-1])))
+        self._cell.limit(self._cell.main, x=(0.0, self._end_s.over(float(edges[-1]))))
         self.p50.set_data(now.time_s, on_log_axis(now.p50_ms, FLOOR_MS))
         queue = now.queue_length
         end = self._queue_end.over(float(np.nanmax(queue, initial=0.0)))

@@ -12,12 +12,15 @@ from numpy.typing import NDArray
 
 from codomyrmex_lab.dashboards.canvas import Cell
 from codomyrmex_lab.dashboards.panels.legend import Legend
-from codomyrmex_lab.dashboards.panels.limits import Ceiling, decades
+from codomyrmex_lab.dashboards.panels.limits import Ceiling, Decades
 from codomyrmex_lab.dashboards.panels.look import dress, line, logarithmic, on_log_axis
 from codomyrmex_lab.plots.style import FLOOR_MS
 from codomyrmex_lab.plots.theme import Theme
 
 __all__ = ["RollingFigure", "RollingPanel"]
+
+_LEAST = 0.01
+"""The least that a logarithmic axis shows."""
 
 Scale = Literal["logarithmic", "from zero", "share"]
 
@@ -77,7 +80,8 @@ class RollingPanel:
         span_s: float,
         lowest: float = 1.0,
     ) -> None:
-        self._cell, self._scale, self._ceiling = cell, scale, Ceiling(lowest)
+        self._cell, self._scale = cell, scale
+        self._ceiling, self._range = Ceiling(lowest), Decades(_LEAST)
         dress(cell, theme, title, "seconds ago", y)
         axes = cell.main
         axes.set_xlim(-span_s, 0)
@@ -135,7 +139,7 @@ class RollingPanel:
             return
         axes = self._cell.main
         if self._scale == "logarithmic":
-            low, high = decades(float(finite.min()), float(finite.max()), 0.01)
+            low, high = self._range.around(float(finite.min()), float(finite.max()))
             self._cell.limit(axes, y=(low, high))
         else:
             self._cell.limit(axes, y=(0.0, self._ceiling.over(1.2 * float(finite.max()))))

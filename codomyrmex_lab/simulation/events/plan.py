@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -147,15 +148,19 @@ def _lateness(profile: ServiceProfile, seed: int) -> NDArray[np.int64]:
     ratios = profile.submit_residuals
     if not profile.overheads.submit_ns or (ratios == ratios[0]).all():
         return _whole_ns(profile.overheads.submit_ns * ratios[:1])
-    drawn = np.random.default_rng([seed, 1]).choice(ratios, _N_FACTORS)
-    return _whole_ns(profile.overheads.submit_ns * drawn)
+    return _whole_ns(profile.overheads.submit_ns * _drawn(ratios.tobytes(), (seed, 1)))
 
 
 def _factors(residuals: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
     """Draw the factors of the batches; where residuals do not differ, one stands for all."""
     if (residuals == residuals[0]).all():
         return residuals[:1].copy()
-    return np.random.default_rng(seed).choice(residuals, _N_FACTORS)
+    return _drawn(residuals.tobytes(), (seed,)).copy()
+
+
+@lru_cache(maxsize=32)  # a search asks for the same ones for every config
+def _drawn(values: bytes, seed: tuple[int, ...]) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).choice(np.frombuffer(values), _N_FACTORS)
 
 
 def _whole_ns(times_ns: NDArray[np.floating[Any]]) -> NDArray[np.int64]:
