@@ -195,13 +195,24 @@ class ServiceProfile:
 
     def covers(self, config: OptimizationConfig) -> bool:
         """Tell whether all that a config can lead to lies within the measured range."""
-        rows = self.points[self.points["quantization"] == config.quantization.value]
+        smallest, largest, most_workers = self._range(config.quantization)
         return (
-            len(rows) > 0
-            and int(rows["batch_size"].min()) == 1
-            and int(rows["batch_size"].max()) >= config.max_batch_size
-            and int(rows["busy_workers"].max()) >= config.num_workers
+            smallest == 1
+            and largest >= config.max_batch_size
+            and most_workers >= config.num_workers
         )
+
+    def _range(self, quantization: QuantizationType) -> tuple[int, int, int]:
+        """Return smallest and largest batch, and most workers, measured; zeros for none."""
+        key = ("range", quantization)
+        found = self._tables.get(key)
+        if found is None:
+            rows = self.points[self.points["quantization"] == quantization.value]
+            sizes, workers = rows["batch_size"], rows["busy_workers"]
+            ends = (sizes.min(), sizes.max(), workers.max()) if len(rows) else (0, 0, 0)
+            found = self._tables[key] = np.array(ends, dtype=np.float64)
+        smallest, largest, most_workers = map(int, found)
+        return smallest, largest, most_workers
 
     def service_times_ns(
         self,

@@ -1,4 +1,7 @@
-"""The tuning screen on 100,000 requests beside a slider with a text, on one page with a clock."""
+"""The tuning screen on 100,000 requests, on one page with a clock and two sliders to compare with.
+
+One of them shows its number as text, the other a picture that was drawn before.
+"""
 
 from __future__ import annotations
 
@@ -51,6 +54,16 @@ tuning = lab.TuningDashboard(list, workload, config,
 tuning
 """,
     "tuning.wait()",
+    """
+drawn = bytes(tuning.picture.value)
+picture_slider = widgets.IntSlider(description="Ready", min=1, max=1000, value=500)
+ready = widgets.Image(value=drawn, format="png", layout={"width": "100%", "max_width": "1120px"})
+ready.add_class("picture-floor")
+picture_slider.observe(  # what follows the end of a picture is not looked at
+    lambda change: setattr(ready, "value", drawn + bytes([change["new"] % 256])), names="value"
+)
+widgets.VBox([picture_slider, ready])
+""",
 )
 
 _CLOCK = """
@@ -59,11 +72,13 @@ _CLOCK = """
   const press = (event) => { window.clock.pressed = event.timeStamp; };
   document.addEventListener("keydown", press, true);
   const paint = () => requestAnimationFrame(() => { window.clock.painted = performance.now(); });
-  const picture = document.querySelector(".codomyrmex-screen img.codomyrmex-picture");
-  new MutationObserver(() => {
-    window.clock.changes += 1;
-    picture.decode().then(paint, () => undefined);
-  }).observe(picture, { attributes: true, attributeFilter: ["src"] });
+  const screen = document.querySelector(".codomyrmex-screen img.codomyrmex-picture");
+  for (const picture of [screen, document.querySelector("img.picture-floor")]) {
+    new MutationObserver(() => {
+      window.clock.changes += 1;
+      picture.decode().then(paint, () => undefined);
+    }).observe(picture, { attributes: true, attributeFilter: ["src"] });
+  }
   const text = document.querySelector(".text-floor");
   const all = { childList: true, subtree: true, characterData: true };
   new MutationObserver(paint).observe(text, all);
@@ -126,5 +141,6 @@ def opened() -> Iterator[Page]:
         ):
             run_all_cells(page)
             page.locator(".codomyrmex-screen img.codomyrmex-picture").first.wait_for()
+            page.locator("img.picture-floor").wait_for()
             page.get_by_role("status").filter(has_text=re.compile("Simulated")).first.wait_for()
             yield page

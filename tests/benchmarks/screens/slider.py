@@ -1,7 +1,9 @@
 """From a key on a slider to the painted frame: 100,000 requests simulated, four panels drawn.
 
-The floor is a slider whose value comes back as text, on the same page, in turn. One key at a time
-on *Batch size*; then 100 keys within a second, after which the last value's frame must show.
+The floor is a slider whose value comes back as text, on the same page, in turn; so does one that
+shows a picture of the same size which was drawn before: what is above that is simulation and
+drawing, what is below it browser and transport. One key at a time on *Batch size*; then 100 keys
+within a second, after which the last value's frame must show.
 """
 
 from __future__ import annotations
@@ -23,18 +25,21 @@ def rows() -> list[Row]:
         text = page.locator(".noUi-handle").first
         screen = page.locator(".codomyrmex-screen").first
         batch = screen.get_by_role("slider", name="Batch size")
-        floor, frames = [], []
+        ready = page.locator(".noUi-handle").last
+        floor, pictures, frames = [], [], []
         for number in range(-5, N_KEYS):
             key = "ArrowRight" if number % 20 < 10 else "ArrowLeft"
-            one, other = clock.press_ms(text, key), clock.press_ms(batch, key)
+            times_ms = [clock.press_ms(handle, key) for handle in (text, ready, batch)]
             if number >= 0:
-                floor.append(one)
-                frames.append(other)
+                for found, time_ms in zip((floor, pictures, frames), times_ms, strict=True):
+                    found.append(time_ms)
         n_bytes = _frame_bytes(page)
         bursts = [clock.burst(batch, 100, 1.0) for _ in range(3)]
     return [
         alone("text round trip, median", "ms", _one(quantile(floor, 0.5)), None),
         alone("text round trip, p95", "ms", _one(quantile(floor, 0.95)), None),
+        alone("picture drawn before, median", "ms", _one(quantile(pictures, 0.5)), None),
+        alone("picture drawn before, p95", "ms", _one(quantile(pictures, 0.95)), None),
         alone("key to painted frame, median", "ms", _one(quantile(frames, 0.5)), None),
         alone("key to painted frame, p95", "ms", _one(quantile(frames, 0.95)), None),
         alone(
@@ -48,6 +53,12 @@ def rows() -> list[Row]:
             "times",
             _one(quantile(frames, 0.95) / quantile(floor, 0.95)),
             Reach(at_most=1.5),
+        ),
+        alone(
+            "key to painted frame against the picture drawn before: medians",
+            "times",
+            _one(quantile(frames, 0.5) / quantile(pictures, 0.5)),
+            None,
         ),
         alone("bytes per frame", "KB", _one(n_bytes / 1e3), Reach(at_most=100.0)),
         alone(
