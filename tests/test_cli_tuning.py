@@ -200,10 +200,11 @@ def test_a_file_that_exists_is_kept_before_anything_is_measured(folder: Path) ->
 
 
 def test_a_part_of_a_workload_can_be_taken_and_sped_up(folder: Path) -> None:
-    arrivals = "due\n" + "".join(f"{second}\n" for second in range(100))
+    arrivals = "due\n" + "".join(f"{1000 * second}\n" for second in range(100))
     (folder / "traffic.csv").write_text(arrivals, encoding="utf-8")
     done = run(
-        *("tune", "--workload", "traffic.csv", "--arrival", "due", "--head", "50", "--speed", "10"),
+        *("tune", "--workload", "traffic.csv", "--arrival", "due", "--time-unit", "ms"),
+        *("--head", "50", "--speed", "10"),
         *("--profile", "profile.parquet", *SPACE, "--quiet", "--output", "tuned.json"),
         cwd=folder,
     )

@@ -7,7 +7,7 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,7 @@ from codomyrmex_lab.optimization.models import check_integer
 from codomyrmex_lab.runtimes import OnnxModel
 from codomyrmex_lab.workloads import Workload
 from codomyrmex_lab.workloads.ranges import check_number
+from codomyrmex_lab.workloads.table import TimeUnit
 
 __all__ = ["model_named", "workload_of", "workload_options"]
 
@@ -33,6 +34,12 @@ def workload_options() -> argparse.ArgumentParser:
     options = parser.add_argument_group("workload")
     options.add_argument("--workload", metavar="FILE", help="a .csv, .jsonl or .parquet file")
     options.add_argument("--arrival", metavar="COLUMN", help="its column of arrival times")
+    options.add_argument(
+        "--time-unit",
+        choices=get_args(TimeUnit),
+        default="s",
+        help="of that column's numbers; default: %(default)s",
+    )
     options.add_argument(
         "--key",
         metavar="COLUMN",
@@ -89,6 +96,7 @@ def _whole_workload(chosen: argparse.Namespace) -> Workload:
         key=chosen.key,
         payload=chosen.payload,
         priority=chosen.priority,
+        time_unit=chosen.time_unit,
     )
     return workload if payloads is None else workload.with_payloads(payloads, seed=chosen.seed)
 

@@ -31,12 +31,15 @@ workload = lab.Workload.poisson(1_000, 5_000, n_keys=2_000, seed=0)
 config = lab.OptimizationConfig(batch_timeout_ms=5.0)
 with lab.InferenceOptimizer(model, config) as engine:
     trace = lab.replay(engine, workload.head(2_000), progress=False)
+with lab.InferenceOptimizer(model, config.replace(batch_timeout_ms=20.0)) as engine:
+    other = lab.replay(engine, workload.head(2_000), progress=False)
+threads_before = set(threading.enumerate())
 """
 SCREENS = {
     "tuning": "tuning = lab.TuningDashboard(model, workload, config, profile=profile, verify_s=1)\n"
     "tuning",
     "live": "live = lab.LiveDashboard(lab.InferenceOptimizer(model, config), workload)\nlive",
-    "explorer": "explorer = lab.TraceExplorer(trace)\nexplorer",
+    "explorer": "explorer = lab.TraceExplorer(trace, other)\nexplorer",
 }
 """The cell of each screen, by the name of the screen and of its variable."""
 

@@ -250,11 +250,72 @@ def test_the_pictures_are_in_the_theme_of_the_page_and_follow_it(screens: Opened
     assert corner_of(screen(page, "tuning")) == (0xFF, 0xFF, 0xFF)
 
 
+def test_two_traces_are_compared_with_intervals(screens: Opened) -> None:
+    found = screen(screens.page, "explorer")
+    table = found.locator("table").filter(has_text="Selected against the other trace")
+    rows = table.locator("tbody tr")
+    expect(rows.filter(has_text="p50")).to_contain_text("differs", timeout=WAIT_MS)
+    shown = rows.filter(has_text="p50").locator("td").all_text_contents()
+    printed = in_kernel(screens.page, "[f'{one.summary().p50_ms:.3g}' for one in (trace, other)]")
+    assert shown[1:3] == json.loads(printed.replace("'", '"'))
+
+
+@pytest.mark.parametrize(
+    ("name", "moved"),
+    [
+        ("tuning", ("Batch size", "End")),
+        ("live", ("Batch size", "End")),
+        ("explorer", ("Time (s), to", "PageDown")),
+    ],
+)
+def test_a_saved_state_comes_back(screens: Opened, name: str, moved: tuple[str, str]) -> None:
+    page = screens.page
+    label, key = moved
+    handle = screen(page, name).get_by_role("slider", name=label)
+    before = handle.get_attribute("aria-valuetext") or ""
+    assert in_kernel(page, f"{name}.save('{name}.json').name") == f"{name}.json"
+    assert (screens.folder / f"{name}.json").stat().st_size < 10_000
+    handle = screen(page, name).get_by_role("slider", name=label)
+    handle.focus()
+    page.keyboard.press(key)
+    expect(handle).not_to_have_attribute("aria-valuetext", before, timeout=WAIT_MS)
+    in_kernel(page, f"{name}.restore('{name}.json')")
+    handle = screen(page, name).get_by_role("slider", name=label)
+    expect(handle).to_have_attribute("aria-valuetext", before, timeout=WAIT_MS)
+
+
+def test_live_traffic_makes_neither_the_page_nor_the_kernel_grow(screens: Opened) -> None:
+    page = screens.page
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable")
+
+    def page_holds() -> dict[str, float]:
+        session.send("HeapProfiler.collectGarbage")
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return {one["name"]: one["value"] for one in metrics}
+
+    def shows(n_frames: int) -> None:
+        found, shown = screen(page, "live"), picture_of(screen(page, "live"))
+        for _ in range(n_frames):
+            shown = new_picture(found, shown)
+
+    resident = "int(open('/proc/self/statm').read().split()[1]) * 4096 // 10**6"
+    screen(page, "live").get_by_role("button", name="Start").click()
+    shows(25)
+    kernel_mb, before = int(in_kernel(page, resident)), page_holds()
+    shows(100)
+    grown_mb, after = int(in_kernel(page, resident)) - kernel_mb, page_holds()
+    screen(page, "live").get_by_role("button", name="Stop").click()
+    assert grown_mb < 20
+    assert after["Nodes"] < 1.2 * before["Nodes"]
+    assert after["JSEventListeners"] < 1.2 * before["JSEventListeners"]
+    assert after["JSHeapUsedSize"] < 1.2 * before["JSHeapUsedSize"]
+
+
 def test_closed_screens_leave_no_thread(screens: Opened) -> None:
     printed = in_kernel(
         screens.page,
         "[tuning.close(), live.close(), explorer.close(), sorted(t.name for t in "
-        "threading.enumerate() if t.name.split('-')[0] in "
-        "('tuning', 'live', 'trace', 'paced'))][-1]",
-    )
+        "set(threading.enumerate()) - threads_before if not t.name.startswith('subshell'))][-1]",
+    )  # subshells are the kernel's own, for messages of widgets
     assert printed == "[]"

@@ -9,6 +9,10 @@ executes in order; with two workers one batch is prepared while the other runs, 
 is called from one thread. *digits*: the ONNX model in ``data/``, FP32, one thread per model call; a
 batch of 64 takes 2-3 ms. *Floor*: the same load on a plain batcher, with one bare lock in place
 of each future, which does nothing but queue, collect, call the model and wake.
+
+Where it falls short the floor does too, or all but does: of 3.4 ms per batch, 0.11 go into
+answering 64 callers and collecting the next 64. With two workers and the digits, the raw model has
+both cores to itself; engine and floor share them with the thread that submits.
 """
 
 import queue
