@@ -26,6 +26,7 @@ from codomyrmex_lab.tracing.percentiles import rank_interval
 __all__ = ["Simulated"]
 
 _PERCENTS = (50, 90, 95, 99)
+_Percentiles = dict[str, tuple[float, tuple[float, float]]]
 _ranks = lru_cache(rank_interval)  # the same for all configs of one workload
 
 
@@ -109,9 +110,15 @@ class Simulated:
         bins = np.flatnonzero(found.counts)
         return bin_ends_ns(bins) / 1e6, np.cumsum(found.counts[bins]) / max(found.n, 1)
 
-    def summary(self) -> TraceSummary:
-        """Return the figures of the trace, without making it; percentiles are exact."""
-        return self._summary
+    def summary(self, *, intervals: bool = True) -> TraceSummary:
+        """Return the figures of the trace, without making it; percentiles are exact.
+
+        Parameters
+        ----------
+        intervals : bool
+            Whether confidence intervals are asked for, which take as long as all else.
+        """
+        return self._summary if intervals else self._summarized(_percentiles(self._latencies, {}))
 
     @cached_property
     def _latencies(self) -> _Latencies:
@@ -133,6 +140,11 @@ class Simulated:
 
     @cached_property
     def _summary(self) -> TraceSummary:
+        n = self._latencies.n
+        intervals = {percent: _ranks(n, percent) for percent in _PERCENTS} if n else {}
+        return self._summarized(_percentiles(self._latencies, intervals))
+
+    def _summarized(self, percentiles: _Percentiles) -> TraceSummary:
         found, outcome, n = self._latencies, self.outcome, len(self)
         calls = outcome.calls
         last_ns = found.last_ns
@@ -140,7 +152,6 @@ class Simulated:
             failed_ns = outcome.failed_ns[outcome.batch == NONE].max(initial=0)
             last_ns = max(last_ns, int(failed_ns), int(calls.end_ns.max(initial=0)))
         duration_s = float(last_ns - self.traffic.arrival_ns[0]) / 1e9
-        percentiles = _percentiles(found)
         return TraceSummary(
             n_requests=n,
             n_errors=n - found.n,
@@ -210,13 +221,20 @@ class _Latencies:
         return len(self.values_ns)
 
 
-def _percentiles(found: _Latencies) -> dict[str, tuple[float, tuple[float, float]]]:
-    """Return percentiles and intervals, as ``tracing.percentiles`` defines them."""
+def _percentiles(found: _Latencies, intervals: Mapping[int, tuple[int, int]]) -> _Percentiles:
+    """Return percentiles and intervals, as ``tracing.percentiles`` defines them.
+
+    Parameters
+    ----------
+    found : _Latencies
+        Of the answered requests.
+    intervals : mapping of int to (int, int)
+        Ranks, counted from 1, of the ends of each percentile's interval; NaN where it is left out.
+    """
     n = found.n
     if n == 0:
         return {f"p{percent}_ms": (np.nan, (np.nan, np.nan)) for percent in _PERCENTS}
     places = {percent: (n - 1) * (percent / 100) for percent in _PERCENTS}
-    intervals = {percent: _ranks(n, percent) for percent in _PERCENTS}
     ranks = {int(place) + more for place in places.values() for more in (0, 1)}
     ranks |= {rank - 1 for interval in intervals.values() for rank in interval}
     ranks = {rank for rank in ranks if 0 <= rank < n}
@@ -227,8 +245,11 @@ def _percentiles(found: _Latencies) -> dict[str, tuple[float, tuple[float, float
         below = int(place)
         above_ms = value_ms[below + 1] if below + 1 < n else value_ms[below]
         value = _between(value_ms[below], above_ms, place - below)
-        low, high = (value_ms[rank - 1] for rank in intervals[percent])
-        figures[f"p{percent}_ms"] = (value, (min(low, value), max(high, value)))
+        interval = (np.nan, np.nan)
+        if percent in intervals:
+            low, high = (value_ms[rank - 1] for rank in intervals[percent])
+            interval = (min(low, value), max(high, value))
+        figures[f"p{percent}_ms"] = (value, interval)
     return figures
 
 

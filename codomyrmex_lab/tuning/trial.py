@@ -116,7 +116,9 @@ def run_trials(
 
 def _trial(simulator: Simulator, config: OptimizationConfig) -> Trial:
     simulated = simulator.run(config)
-    figures = figures_of_run(simulated.summary(), config, lambda: simulated.latency_ms)
+    figures = figures_of_run(
+        simulated.summary(intervals=False), config, lambda: simulated.latency_ms
+    )
     return Trial(config, figures, int(simulated.outcome.calls.size.max(initial=0)))
 
 

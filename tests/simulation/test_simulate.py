@@ -1,5 +1,5 @@
 import warnings
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pandas as pd
@@ -55,6 +55,9 @@ def test_summary_without_frames_is_that_of_the_trace(case):
             assert mine.keys() == theirs.keys()
             mine, theirs = list(mine.values()), list(theirs.values())
         np.testing.assert_allclose(mine, theirs, rtol=1e-12, err_msg=field.name)
+    bare = simulated.summary(intervals=False)
+    assert np.isnan(list(bare.intervals.values())).all()
+    assert str(replace(bare, intervals=quick.intervals)) == str(quick)
 
 
 @settings(max_examples=30, deadline=None)
