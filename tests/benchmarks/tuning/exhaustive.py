@@ -1,7 +1,7 @@
 """Seconds that ``tune()`` takes to enumerate over 2,000 configs on 100,000 requests, with front,
 ranking and sensitivity; and per config.
 
-The space of ``case.py``, on threads, two at once; the kernel is compiled before. Three rounds.
+The space of ``case.py``, on threads, two at once; the kernel is compiled before. Five rounds.
 """
 
 import time
@@ -19,7 +19,7 @@ def rows() -> list[Row]:
     n_configs = len(list(space()))
     warm = workload(1000)
     tune(warm, service_profile(), "p99", space=space(), n_jobs=2, progress=False)
-    took_s = in_turn({"ours": _seconds}, 3, warm_up=False)["ours"]
+    took_s = in_turn({"ours": _seconds}, 5, warm_up=False)["ours"]
     per_2000 = [value / n_configs * 2000 for value in took_s.values]
     return [
         alone(f"{n_configs:,} configs x 100,000 requests", "s", took_s),
