@@ -33,7 +33,7 @@ class ObservedTerms(Protocol):
         ...
 
 
-class ObservedRequest(Protocol):
+class ObservedRequest(ObservedTerms, Protocol):
     """One accepted request, as the observer sees it. All times are ``perf_counter_ns`` ticks."""
 
     @property
@@ -47,16 +47,6 @@ class ObservedRequest(Protocol):
         ...
 
     @property
-    def priority(self) -> int:
-        """Larger leaves first."""
-        ...
-
-    @property
-    def key(self) -> Any:
-        """The exact cache key, or None where the cache was not asked."""
-        ...
-
-    @property
     def arrival_ns(self) -> int:
         """When the request was due."""
         ...
@@ -64,11 +54,6 @@ class ObservedRequest(Protocol):
     @property
     def enqueue_ns(self) -> int:
         """When the engine accepted it."""
-        ...
-
-    @property
-    def joined(self) -> Sequence[ObservedRequest]:
-        """Identical requests that arrived later and share this one's computation."""
         ...
 
     @property

@@ -116,7 +116,7 @@ class Simulated:
         Parameters
         ----------
         intervals : bool
-            Whether confidence intervals are asked for, which take as long as all else.
+            Whether confidence intervals are asked for, which take time; NaN if not.
         """
         return self._summary if intervals else self._summarized(_percentiles(self._latencies, {}))
 
