@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from codomyrmex_lab.optimization.models import OptimizationConfig, check_integer
 from codomyrmex_lab.simulation.events.kernel import run_kernel
 from codomyrmex_lab.simulation.events.plan import Plan, make_plan
@@ -59,6 +61,10 @@ class Simulator:
         outcome = run_kernel(traffic, plan)
         about = {"seed": self._seed, "speed": self._speed}
         return Simulated(self.profile, config, traffic, plan, outcome, about)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to simulate the same."""
+        return {**self.__dict__, "_traffic": {}}
 
     def _submitted(self, plan: Plan) -> Traffic:
         """Return the requests; all that a config changes of them is what a submission takes."""

@@ -15,7 +15,7 @@ import joblib
 from codomyrmex_lab.errors import TuningError
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.models import OptimizationConfig
-from codomyrmex_lab.simulation import ServiceProfile
+from codomyrmex_lab.simulation import ServiceProfile, Simulator
 from codomyrmex_lab.tuning.repeats import Repeats
 from codomyrmex_lab.tuning.store import TrialStore
 from codomyrmex_lab.tuning.trial import Trial, run_trials
@@ -23,8 +23,8 @@ from codomyrmex_lab.workloads import Workload
 
 __all__ = ["Evaluator"]
 
-_CONFIGS_PER_TASK = 16
-_TASKS_PER_JOB = 4
+_CONFIGS_PER_TASK = 4
+_TASKS_PER_JOB = 16  # all are awaited before there are more; short tasks end close together
 _FRUITLESS_ATTEMPTS = 3
 _logger = get_logger(__name__)
 
@@ -56,9 +56,12 @@ class Evaluator:
     store: TrialStore | None
     tell: Callable[[int], object]
     _repeats: Repeats = field(init=False)
+    _simulator: Simulator = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_repeats", Repeats(self.workload))
+        simulator = Simulator(self.workload, self.profile, seed=self.seed)
+        object.__setattr__(self, "_simulator", simulator)
 
     def run(self, configs: Sequence[OptimizationConfig]) -> list[Trial]:
         """Return a trial of each config, in the same order.
@@ -115,7 +118,7 @@ class Evaluator:
         with joblib.Parallel(n_jobs=self.n_jobs, prefer="threads") as parallel:
             for first in range(0, len(tasks), n_tasks):
                 results = parallel(
-                    joblib.delayed(_run_task)(self.workload, self.profile, task, self.seed)
+                    joblib.delayed(_run_task)(self._simulator, task)
                     for task in tasks[first : first + n_tasks]
                 )
                 self._finish([trial for trials in results for trial in _checked(trials)], done)
@@ -130,11 +133,11 @@ class _TrialFailed(Exception):
 
 
 def _run_task(
-    workload: Workload, profile: ServiceProfile, configs: Sequence[OptimizationConfig], seed: int
+    simulator: Simulator, configs: Sequence[OptimizationConfig]
 ) -> list[Trial] | Exception:
     """Run trials where a worker is; return their error, to tell it from the loss of the worker."""
     try:
-        return run_trials(workload, profile, configs, seed)
+        return run_trials(simulator, configs)
     except Exception as error:
         return error
 

@@ -19,11 +19,10 @@ from codomyrmex_lab.optimization.models import (
     QuantizationType,
     QueueFullAction,
 )
-from codomyrmex_lab.simulation import ServiceProfile, Simulator
+from codomyrmex_lab.simulation import Simulator
 from codomyrmex_lab.tracing import TraceSummary
 from codomyrmex_lab.tuning.goals import FIGURES
 from codomyrmex_lab.tuning.variants import VariantFacts
-from codomyrmex_lab.workloads import Workload
 
 __all__ = [
     "SETTINGS",
@@ -103,14 +102,8 @@ def figures_of_run(
     }
 
 
-def run_trials(
-    workload: Workload,
-    profile: ServiceProfile,
-    configs: Sequence[OptimizationConfig],
-    seed: int,
-) -> list[Trial]:
+def run_trials(simulator: Simulator, configs: Sequence[OptimizationConfig]) -> list[Trial]:
     """Simulate some configs, one after the other."""
-    simulator = Simulator(workload, profile, seed=seed)
     return [_trial(simulator, config) for config in configs]
 
 

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from codomyrmex_lab.optimization.models import BatchingStrategy, OptimizationConfig
+from codomyrmex_lab.simulation import Simulator
 from codomyrmex_lab.tuning.repeats import Repeats
 from codomyrmex_lab.tuning.trial import Trial, run_trials
 from codomyrmex_lab.workloads import Workload
@@ -46,7 +47,8 @@ def test_what_is_answered_is_what_a_run_would_have_given(
         )
         for size in SIZES
     ]
-    trials = run_trials(workload, affine_profile(residuals=(0.7, 1.0, 1.6)), configs, seed=3)
+    simulator = Simulator(workload, affine_profile(residuals=(0.7, 1.0, 1.6)), seed=3)
+    trials = run_trials(simulator, configs)
     repeats = Repeats(workload)
     repeats.learn(trials[-1:])
     for config, trial in zip(configs[:-1], trials, strict=False):

@@ -18,7 +18,7 @@ import numpy as np
 import optuna
 
 from codomyrmex_lab.optimization.models import OptimizationConfig
-from codomyrmex_lab.simulation import simulate_summary
+from codomyrmex_lab.simulation import Simulator, simulate_summary
 from codomyrmex_lab.tuning.search import search_sample
 from codomyrmex_lab.tuning.trial import Trial, run_trials
 from tests.benchmarks.report import Row, against
@@ -56,7 +56,7 @@ class Counter:
 
 def rows() -> list[Row]:
     configs = list(space())
-    trials = run_trials(workload(N_REQUESTS), service_profile(), configs, seed=0)
+    trials = run_trials(Simulator(workload(N_REQUESTS), service_profile()), configs)
     table = {trial.config: trial for trial in trials}
     best = min(score(trial)[1] for trial in trials if not score(trial)[0])
     each_s = _simulation_s(configs)
