@@ -60,8 +60,11 @@ def compiled(function: F) -> F:
 
 
 def part(function: F) -> F:
-    """Compile a function that only compiled functions call, together with the first of them."""
-    return cast(F, _njit(no_cpython_wrapper=True, **_OPTIONS)(function))
+    """Compile a function that only compiled functions call, as a part of each of them.
+
+    Calling it would cost more than most of them do: an array is passed as eight numbers.
+    """
+    return cast(F, _njit(no_cpython_wrapper=True, forceinline=True, **_OPTIONS)(function))
 
 
 class _KernelCache(_FunctionCache):  # type: ignore[misc]
