@@ -208,6 +208,7 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
             worker_ns = crew[next_worker(crew)].next_ns
 
         elif arrival_ns == now_ns:
+            until_ns = min(due_ns, door_ns, worker_ns - 1)
             while n_arrived < n:
                 i = n_arrived
                 now_ns = awake_until_ns
@@ -215,7 +216,7 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                     now_ns = traffic.enqueue_ns[i]
                 if lock_from_ns <= now_ns < lock_until_ns:
                     now_ns = lock_until_ns
-                if now_ns > due_ns or now_ns >= worker_ns or now_ns > door_ns:
+                if now_ns > until_ns:
                     break
                 n_arrived += 1
                 enqueue_ns[i] = now_ns
@@ -248,6 +249,7 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                             waiting.wait_at_door(line, i, deadline_ns)
                             n_at_door += 1
                             door_ns = waiting.next_door_deadline_ns(line)
+                            until_ns = min(until_ns, door_ns)
                             continue
                         oldest = waiting.take_oldest(line)
                         error[oldest], failed_ns[oldest] = SHED, now_ns
