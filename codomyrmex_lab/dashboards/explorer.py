@@ -151,7 +151,7 @@ class TraceExplorer(Screen):
         slowest = self._frame[rows].nlargest(N_SLOWEST, "latency_ms")
         with self._drawing:
             self._selected = selected
-            self.picture.value = self._drawn.png(selected, self.filters.span_s, slowest)
+            self.picture.png = self._drawn.png(selected, self.filters.span_s, slowest)
         kind = "simulated" if selected.metadata.get("simulated") else "measured"
         self.words.value = readout(_readings(selected), f"Of the selected requests, {kind}")
         return selected, slowest

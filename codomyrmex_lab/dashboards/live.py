@@ -71,7 +71,7 @@ class LiveDashboard(Screen):
         self._history = LiveHistory(_SPAN_S)
         self._drawing = threading.RLock()
         self._live_picture = LivePicture(self.theme, _SPAN_S)
-        self.picture.value = self._live_picture.png(self._history)  # in its shape, still empty
+        self.picture.png = self._live_picture.png(self._history)  # in its shape, still empty
         self._n_frames = 0
         self._n_shown = 0  # requests answered by the time of the last frame
         self._framed = threading.Condition()
@@ -296,7 +296,7 @@ class LiveDashboard(Screen):
                     figures = self._recorder.window(_WINDOW_S)
                     moment = Moment(time.monotonic(), figures, self.engine.queue_length)
                     self._history.add(moment)
-                self.picture.value = self._live_picture.png(self._history)
+                self.picture.png = self._live_picture.png(self._history)
                 if self._n_frames % _FRAMES_PER_READOUT == 0 or not self.is_running:
                     self._show_words()
                 self._n_frames += 1

@@ -1,6 +1,6 @@
 // What widgets do not do by themselves: names for screen readers, the page's theme, and the
-// pointer on a picture. SCREEN is the class of one screen, PICTURE what its picture shows. All is
-// sent through hidden text fields: without this script a screen lacks these three, nothing else.
+// pointer on a picture. SCREEN is the class of one screen. All is sent through hidden text fields:
+// without this script a screen lacks these three, nothing else.
 (() => {
   const send = (root, name, value) => {
     const field = root.querySelector(`.codomyrmex-${name} input`);
@@ -18,10 +18,6 @@
         const end = handles.length > 1 ? [", from", ", to"][index] : "";
         if (name) handle.setAttribute("aria-label", name + end);
       });
-    }
-    for (const picture of root.querySelectorAll("img.codomyrmex-picture")) {
-      if (!picture.alt) picture.alt = "PICTURE";
-      picture.draggable = false;
     }
   };
 

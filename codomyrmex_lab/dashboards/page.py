@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
@@ -32,13 +31,11 @@ class PointerDrag:
 class PageLink(widgets.Box):  # type: ignore[misc]
     """Hidden fields that a small script on the page fills in.
 
-    The script also names sliders and pictures for screen readers. Where a page runs no scripts
+    The script also names sliders for screen readers. Where a page runs no scripts
     the fields stay empty.
 
     Parameters
     ----------
-    picture : str
-        What the screen's picture shows, for those who do not see it.
     on_theme : callable
         Told the page's theme when the screen is shown and whenever it changes.
     on_drag : callable or None
@@ -47,7 +44,6 @@ class PageLink(widgets.Box):  # type: ignore[misc]
 
     def __init__(
         self,
-        picture: str,
         on_theme: Callable[[Theme], object],
         on_drag: Callable[[PointerDrag], object] | None = None,
     ) -> None:
@@ -59,9 +55,7 @@ class PageLink(widgets.Box):  # type: ignore[misc]
         self.pointer = widgets.Text()
         self.pointer.add_class("codomyrmex-pointer")
         script = files(__package__).joinpath("page.js").read_text(encoding="utf-8")
-        script = script.replace("SCREEN", self.screen_class).replace(
-            '"PICTURE"', json.dumps(picture)
-        )
+        script = script.replace("SCREEN", self.screen_class)
         run: dict[str, Any] = {
             "output_type": "display_data",
             "data": {"application/javascript": script},

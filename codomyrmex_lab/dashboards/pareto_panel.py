@@ -15,6 +15,7 @@ from codomyrmex_lab.dashboards.given_up import GivenUpError, until_given_up
 from codomyrmex_lab.dashboards.numbers_table import shortened
 from codomyrmex_lab.dashboards.page import PointerDrag
 from codomyrmex_lab.dashboards.pareto_picture import ParetoPicture
+from codomyrmex_lab.dashboards.picture import Picture
 from codomyrmex_lab.dashboards.screen import paragraph
 from codomyrmex_lab.dashboards.settings import describe_config
 from codomyrmex_lab.errors import LabError
@@ -117,17 +118,10 @@ class ParetoPanel(widgets.VBox):  # type: ignore[misc]
             layout={"width": "420px"},
         )
         self.chosen = widgets.HTML()
-        self.picture = widgets.Image(
-            format="png",
-            layout={
-                "width": "100%",
-                "height": "auto",
-                "max_width": "1120px",
-                "display": "none",  # until there is a picture
-            },
+        self.picture = Picture(
+            "Pareto front; its points are those of the slider below",
+            display="none",  # until there is a picture
         )
-        self.picture.add_class("codomyrmex-picture")
-        self.picture.add_class("codomyrmex-pareto")
         super().__init__(
             children=[
                 widgets.HBox([self.objective, self.limit, self.quality, self.search_button]),
@@ -256,7 +250,7 @@ class ParetoPanel(widgets.VBox):  # type: ignore[misc]
             self.points.disabled = False
             self._front = front
             self._picking = False
-            self.picture.value = self._drawn.png(_NO_POINT)
+            self.picture.png = self._drawn.png(_NO_POINT)
             self.picture.layout.display = None
 
     def _pick(self, change: dict[str, Any]) -> None:
@@ -264,7 +258,7 @@ class ParetoPanel(widgets.VBox):  # type: ignore[misc]
             return
         place = change["new"]
         with self._drawing:
-            self.picture.value = self._drawn.png(place)
+            self.picture.png = self._drawn.png(place)
         if place == _NO_POINT:
             self.chosen.value = ""
             return

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import ipywidgets as widgets
 
 from codomyrmex_lab.dashboards.page import PageLink, PointerDrag
+from codomyrmex_lab.dashboards.picture import Picture
 from codomyrmex_lab.errors import ConfigFileError
 from codomyrmex_lab.plots.theme import LIGHT, Theme
 
@@ -33,16 +34,10 @@ class Screen(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.theme: Theme = LIGHT
-        self.page = PageLink(
-            f"Figures of the {self.kind} screen; their numbers stand beside them",
-            self._follow_theme,
-            self._on_drag,
+        self.page = PageLink(self._follow_theme, self._on_drag)
+        self.picture = Picture(
+            f"Figures of the {self.kind} screen; their numbers stand beside them"
         )
-        self.picture = widgets.Image(
-            format="png",
-            layout={"width": "100%", "height": "auto", "margin": "0", "max_width": "1120px"},
-        )
-        self.picture.add_class("codomyrmex-picture")
         self.words = widgets.HTML(layout={"width": "100%"})
         self.status_line = widgets.HTML(layout={"width": CONTROLS_WIDTH, "min_height": "38px"})
         self._status_text = ""
@@ -135,8 +130,8 @@ class Screen(widgets.VBox):  # type: ignore[misc]
     def _repr_mimebundle_(self, **options: Any) -> dict[str, Any]:
         bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
         bundle["text/plain"] = self.summary
-        if self.picture.value:
-            bundle["image/png"] = b64encode(self.picture.value).decode("ascii")
+        if self.picture.png:
+            bundle["image/png"] = b64encode(self.picture.png).decode("ascii")
         return bundle
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from codomyrmex_lab.dashboards.findings import Findings
 from codomyrmex_lab.dashboards.numbers_table import numbers_table
+from codomyrmex_lab.dashboards.picture import Picture
 from codomyrmex_lab.dashboards.quality_words import QualityWords
 from codomyrmex_lab.dashboards.readout import readout
 from codomyrmex_lab.dashboards.tuning_picture import TuningPicture
@@ -29,7 +30,7 @@ class TuningView:
     ----------
     theme : Theme
         In which colours.
-    picture : ipywidgets.Image
+    picture : Picture
         The four panels.
     words : ipywidgets.HTML
         Figures in large type.
@@ -38,7 +39,7 @@ class TuningView:
     """
 
     def __init__(
-        self, theme: Theme, picture: widgets.Image, words: widgets.HTML, quality: QualityWords
+        self, theme: Theme, picture: Picture, words: widgets.HTML, quality: QualityWords
     ) -> None:
         self._theme, self._picture, self._words, self._quality = theme, picture, words, quality
         self.table = widgets.HTML(layout={"width": "100%"})
@@ -49,7 +50,7 @@ class TuningView:
         self._shown: dict[str, Findings] = {}
         self._chosen: Findings | None = None
         self._pinned: Findings | None = None
-        self._picture.value = self._drawn.png({})  # in its final shape, still empty
+        self._picture.png = self._drawn.png({})  # in its final shape, still empty
         self._words.value = readout(no_readings(), "Not simulated yet")
 
     def set_curve(self, curve: tuple[NDArray[np.int64], NDArray[np.float64]]) -> None:
@@ -63,7 +64,7 @@ class TuningView:
         with self._drawing:
             self._theme = theme
             self._drawn = TuningPicture(theme, self._curve)
-            self._picture.value = self._drawn.png(self._shown, self._chosen)
+            self._picture.png = self._drawn.png(self._shown, self._chosen)
 
     def pin(self, now: Findings | None) -> None:
         """Keep a line to compare with; the same once more forgets it."""
@@ -82,7 +83,7 @@ class TuningView:
                 self._shown = {"now": verified.predicted, "measured": verified.measured}
             if self._pinned is not None and self._pinned is not now:
                 self._shown["pinned"] = self._pinned
-            self._picture.value = self._drawn.png(self._shown, now)
+            self._picture.png = self._drawn.png(self._shown, now)
             said = self._shown["now"]
             figures = readings_of(said, self._shown.get("measured"))
             self._words.value = readout(

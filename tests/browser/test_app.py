@@ -33,7 +33,7 @@ def test_the_live_screen_is_served_alone_behind_a_token(repository: Path, tmp_pa
             expect(status).to_contain_text("Offering", timeout=WAIT_MS)
             expect(found.get_by_role("slider", name="Batch size")).to_be_visible()
             picture = found.locator("img.codomyrmex-picture")
-            expect(picture).to_have_attribute("src", re.compile("^blob:"), timeout=WAIT_MS)
+            expect(picture).to_have_attribute("src", re.compile("^data:"), timeout=WAIT_MS)
             assert page.locator("pre, .CodeMirror").count() == 0
             found.get_by_role("button", name="Stop").click()
             expect(status).to_have_text("Stopped.", timeout=WAIT_MS)

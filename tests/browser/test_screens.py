@@ -139,11 +139,11 @@ def test_the_text_of_a_target_is_shown_and_then_written(screens: Opened) -> None
 def test_a_best_trade_off_is_picked_and_moves_the_sliders(screens: Opened) -> None:
     page, found = screens.page, screen(screens.page, "tuning")
     found.get_by_role("tab", name="Pareto front").click()
-    expect(found.locator("img.codomyrmex-pareto")).to_be_hidden()
+    expect(found.get_by_role("img", name="Pareto front")).to_be_hidden()
     found.get_by_role("button", name="Search").click()
     expect(found.get_by_text(re.compile("settings hold"))).to_be_visible(timeout=WAIT_MS)
     handle = found.get_by_role("slider", name="Point")
-    expect(found.locator("img.codomyrmex-pareto")).to_be_visible(timeout=WAIT_MS)
+    expect(found.get_by_role("img", name="Pareto front")).to_be_visible(timeout=WAIT_MS)
     handle.focus()
     page.keyboard.press("ArrowRight")
     chosen = found.get_by_text(re.compile(r"^p99 .* ms, worker-seconds"))

@@ -44,7 +44,7 @@ def test_start_offers_the_load_and_draws_what_comes_of_it(dashboard: LiveDashboa
     assert latest.figures.n_requests > 0
     assert "Offering" in dashboard.status
     assert f"{latest.figures.p99_ms:.3g}"[:3] in dashboard.summary
-    assert len(dashboard.picture.value) < 100_000
+    assert len(dashboard.picture.png) < 100_000
     assert dashboard.buttons.start.disabled
 
 
@@ -174,13 +174,13 @@ def test_a_state_without_a_config_is_refused(dashboard: LiveDashboard, tmp_path:
 
 
 def test_the_page_tells_its_theme(dashboard: LiveDashboard) -> None:
-    frames_before = dashboard.picture.value
+    frames_before = dashboard.picture.png
     drawn = threading.Event()
     dashboard.picture.observe(lambda _change: drawn.set(), names="value")
     dashboard.page.theme.value = "dark"
     assert drawn.wait(WAIT_S)
     assert dashboard.theme is DARK
-    assert dashboard.picture.value != frames_before
+    assert dashboard.picture.png != frames_before
 
 
 def test_it_shows_itself_in_words_and_as_a_picture_where_there_are_no_widgets(

@@ -41,7 +41,7 @@ def test_a_search_draws_the_front_and_says_what_it_found(searched) -> None:
     found, _ = searched
     assert found.result is not None
     assert found.result.explanation.split(";")[0] in found.words.value.replace("&lt;", "<")
-    assert bytes(found.picture.value).startswith(b"\x89PNG")
+    assert bytes(found.picture.png).startswith(b"\x89PNG")
     assert len(found.points.options) == len(found.front) + 1
     assert len(found.front) > 1
     assert not found.search_button.disabled
@@ -51,16 +51,16 @@ def test_a_search_draws_the_front_and_says_what_it_found(searched) -> None:
 
 def test_a_picked_point_hands_its_config_on(searched) -> None:
     found, picked = searched
-    before = found.picture.value
+    before = found.picture.png
     place = len(found.front) - 1
     found.points.value = place
     row = found.front.iloc[place]
     assert picked[-1] == config_of(row)
     assert f"p99 {row['p99_ms']:.3g} ms" in found.chosen.value
-    assert found.picture.value != before
+    assert found.picture.png != before
     found.points.value = -1
     assert found.chosen.value == ""
-    assert found.picture.value == before
+    assert found.picture.png == before
 
 
 def test_a_press_on_the_picture_picks_the_nearest_point(searched) -> None:

@@ -44,7 +44,7 @@ def answered(dashboard: TuningDashboard) -> TuningDashboard:
 
 
 def pixels(dashboard: TuningDashboard) -> np.ndarray:
-    return np.asarray(Image.open(BytesIO(dashboard.picture.value)).convert("RGB"))
+    return np.asarray(Image.open(BytesIO(dashboard.picture.png)).convert("RGB"))
 
 
 def test_it_answers_from_the_simulator_and_says_so(
@@ -120,7 +120,7 @@ def test_a_setting_without_effect_is_said(open_dashboard: Open) -> None:
 
 def test_verify_measures_beside_the_prediction_and_says_the_error(open_dashboard: Open) -> None:
     dashboard = open_dashboard()
-    before = dashboard.picture.value
+    before = dashboard.picture.png
     dashboard.actions.verify_button.click()
     answered(dashboard)
     verification = dashboard.verification
@@ -132,7 +132,7 @@ def test_verify_measures_beside_the_prediction_and_says_the_error(open_dashboard
     assert verification.predicted.summary.n_requests == n
     assert "Verified on the real engine" in dashboard.status
     assert "error of the prediction" in dashboard.table.value
-    assert dashboard.picture.value != before
+    assert dashboard.picture.png != before
 
     dashboard.controls.settings["max_batch_size"].value = 4
     answered(dashboard)

@@ -55,12 +55,15 @@ tuning
 """,
     "tuning.wait()",
     """
-drawn = bytes(tuning.picture.value)
+from codomyrmex_lab.dashboards.picture import Picture
+
+drawn = tuning.picture.png
 picture_slider = widgets.IntSlider(description="Ready", min=1, max=1000, value=500)
-ready = widgets.Image(value=drawn, format="png", layout={"width": "100%", "max_width": "1120px"})
+ready = Picture("A picture that was drawn before")
+ready.png = drawn
 ready.add_class("picture-floor")
 picture_slider.observe(  # what follows the end of a picture is not looked at
-    lambda change: setattr(ready, "value", drawn + bytes([change["new"] % 256])), names="value"
+    lambda change: setattr(ready, "png", drawn + bytes([change["new"] % 256])), names="value"
 )
 widgets.VBox([picture_slider, ready])
 """,
@@ -72,16 +75,17 @@ _CLOCK = """
   const press = (event) => { window.clock.pressed = event.timeStamp; };
   document.addEventListener("keydown", press, true);
   const paint = () => requestAnimationFrame(() => { window.clock.painted = performance.now(); });
-  const screen = document.querySelector(".codomyrmex-screen img.codomyrmex-picture");
-  for (const picture of [screen, document.querySelector("img.picture-floor")]) {
-    new MutationObserver(() => {
-      window.clock.changes += 1;
-      picture.decode().then(paint, () => undefined);
-    }).observe(picture, { attributes: true, attributeFilter: ["src"] });
-  }
-  const text = document.querySelector(".text-floor");
   const all = { childList: true, subtree: true, characterData: true };
-  new MutationObserver(paint).observe(text, all);
+  const screen = document.querySelector(".codomyrmex-screen img.codomyrmex-picture");
+  for (const place of [screen.parentElement, document.querySelector(".picture-floor")]) {
+    new MutationObserver(() => {  // a picture that is complete is painted with the next frame
+      const picture = place.querySelector("img");
+      window.clock.changes += 1;
+      if (picture.complete && picture.decoding === "sync") paint();
+      else picture.decode().then(paint, () => undefined);
+    }).observe(place, all);
+  }
+  new MutationObserver(paint).observe(document.querySelector(".text-floor"), all);
 }
 """
 
@@ -141,6 +145,6 @@ def opened() -> Iterator[Page]:
         ):
             run_all_cells(page)
             page.locator(".codomyrmex-screen img.codomyrmex-picture").first.wait_for()
-            page.locator("img.picture-floor").wait_for()
+            page.locator(".picture-floor img").wait_for()
             page.get_by_role("status").filter(has_text=re.compile("Simulated")).first.wait_for()
             yield page
