@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
@@ -84,6 +84,7 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
         self._on_refusal = on_refusal
         self._reading = threading.RLock()  # callbacks may come on several threads at once
         self._loading = False
+        self._step: tuple[str, int] | None = None  # which slider moved last, and how far
         self.settings: dict[str, Any] = _setting_widgets(missing)
         self._notes = widgets.HTML(layout={"width": "340px"})
         super().__init__(children=[*self.settings.values(), self._notes])
@@ -102,9 +103,28 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
         notes: str = self._notes.value
         return notes
 
+    def step_further(self) -> OptimizationConfig | None:
+        """Return the config if the slider that moved last moves as far again, if it can.
+
+        Whoever follows a slider step by step asks for it next.
+        """
+        with self._reading:
+            if self._step is None:
+                return None
+            name, distance = self._step
+            positions = _positions(self.settings[name])
+            place = positions.index(self.settings[name].value) + distance
+            if not 0 <= place < len(positions):
+                return None
+            try:
+                return self._config_with(**{name: positions[place]})
+            except SettingError:
+                return None
+
     def show(self, config: OptimizationConfig) -> None:
         """Move the widgets to a config, adding positions to sliders that lack its values."""
         with self._reading:
+            self._step = None
             self._loading = True
             try:
                 for name, widget in self.settings.items():
@@ -132,19 +152,31 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
                 self._loading = False
             self._show_effects(self._config)
 
-    def _read(self, _change: object) -> None:
+    def _read(self, change: dict[str, Any]) -> None:
         """Take over what the widgets say."""
         with self._reading:
             if self._loading:
                 return
-            values = {name: widget.value for name, widget in self.settings.items()}
-            values["latency_target_ms"] = values["latency_target_ms"] or None
+            self._step = self._step_of(change)
             try:
-                config = self._config.replace(**values)
+                config = self._config_with()
             except SettingError as error:
                 self._on_refusal(str(error))
             else:
                 self._take_over(config)
+
+    def _config_with(self, **more: Any) -> OptimizationConfig:
+        """Return what the widgets say, some of them standing elsewhere."""
+        values = {name: widget.value for name, widget in self.settings.items()} | more
+        values["latency_target_ms"] = values["latency_target_ms"] or None
+        return self._config.replace(**values)
+
+    def _step_of(self, change: dict[str, Any]) -> tuple[str, int] | None:
+        (name,) = (name for name, widget in self.settings.items() if widget is change["owner"])
+        positions = _positions(change["owner"])
+        if not {change["old"], change["new"]} <= set(positions):
+            return None
+        return name, positions.index(change["new"]) - positions.index(change["old"])
 
     def _take_over(self, config: OptimizationConfig) -> None:
         changed = config != self._config
@@ -245,6 +277,15 @@ def _quantization_options(
     missing: dict[QuantizationType, str],
 ) -> list[tuple[str, QuantizationType]]:
     return [(q.name + (" (not available)" if q in missing else ""), q) for q in QuantizationType]
+
+
+def _positions(widget: Any) -> Sequence[Any]:
+    """Return the values that a slider can stand on; none of what is no slider."""
+    if isinstance(widget, widgets.IntSlider):
+        return range(widget.min, widget.max + 1)
+    if isinstance(widget, widgets.SelectionSlider):
+        return [value for _, value in widget.options]
+    return ()
 
 
 def _show_value(widget: Any, value: Any) -> None:

@@ -24,6 +24,7 @@ from codomyrmex_lab.workloads import Workload
 __all__ = ["WhatIf", "hit_rate_curve", "measured_profile"]
 
 _CURVE_POINTS = 300
+_KEPT = 16
 _PROFILE_S = 20.0  # a first look; a profile made with more time can be given
 
 
@@ -41,17 +42,27 @@ class WhatIf:
     def __init__(self, workload: Workload, profile: ServiceProfile) -> None:
         self.workload = workload
         self.profile = profile
+        self._answers: dict[tuple[OptimizationConfig, float], Findings] = {}  # the latest last
         self._scaled = (1.0, Simulator(workload, profile, extrapolate=True))
 
     def findings(self, config: OptimizationConfig, load: float = 1.0) -> Findings:
         """Simulate the whole workload, ``load`` times as fast as its own pace.
+
+        The latest answers are kept.
 
         Raises
         ------
         ProfileError
             The profile does not hold the variant.
         """
-        return findings_of_simulation(self._simulator(load).run(config), config)
+        question = (config, load)
+        answer = self._answers.pop(question, None)
+        if answer is None:
+            answer = findings_of_simulation(self._simulator(load).run(config), config)
+        self._answers[question] = answer
+        if len(self._answers) > _KEPT:
+            del self._answers[next(iter(self._answers))]
+        return answer
 
     def findings_of(self, workload: Workload, config: OptimizationConfig) -> Findings:
         """Simulate another workload with the same model."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -271,6 +272,17 @@ class TuningDashboard(Screen):
         self._say(sentence_of(now, verified))
         if self.tabs.selected_index == _TABS.index("Export"):
             self.export_panel.refresh()
+        self._foresee(what_if, load, newer)
+
+    def _foresee(self, what_if: WhatIf, load: float, newer: threading.Event) -> None:
+        """Answer the next step of the slider before it is made; the person looks meanwhile."""
+        config = self.controls.step_further()
+        if config is None or newer.is_set():
+            return
+        with suppress(Exception):  # it is told to who asks for it
+            next_one = what_if.findings(config, load)
+            if not newer.is_set():
+                self._view.prepare(next_one, self._verifier.of(config, load))
 
     # -- the thread that measures -------------------------------------------------------------
 

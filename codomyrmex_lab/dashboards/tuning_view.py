@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import ipywidgets as widgets
 import numpy as np
@@ -20,7 +23,14 @@ from codomyrmex_lab.plots.theme import Theme
 
 __all__ = ["TuningView"]
 
+_KEPT = 16
 _LINES = {"now": "simulated", "measured": "measured", "pinned": "pinned, simulated"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Frame:
+    shown: Mapping[str, Findings]
+    png: bytes
 
 
 class TuningView:
@@ -50,6 +60,7 @@ class TuningView:
         self._shown: dict[str, Findings] = {}
         self._chosen: Findings | None = None
         self._pinned: Findings | None = None
+        self._frames: deque[_Frame] = deque(maxlen=_KEPT)
         self._picture.png = self._drawn.png({})  # in its final shape, still empty
         self._words.value = readout(no_readings(), "Not simulated yet")
 
@@ -57,14 +68,18 @@ class TuningView:
         """Draw the hit rate of every cache size from now on."""
         with self._drawing:
             self._curve = curve
-            self._drawn = TuningPicture(self._theme, curve)
+            self._begin_anew(self._theme)
 
     def retheme(self, theme: Theme) -> None:
         """Draw in other colours, at once."""
         with self._drawing:
-            self._theme = theme
-            self._drawn = TuningPicture(theme, self._curve)
+            self._begin_anew(theme)
             self._picture.png = self._drawn.png(self._shown, self._chosen)
+
+    def _begin_anew(self, theme: Theme) -> None:
+        self._theme = theme
+        self._drawn = TuningPicture(theme, self._curve)
+        self._frames.clear()
 
     def pin(self, now: Findings | None) -> None:
         """Keep a line to compare with; the same once more forgets it."""
@@ -78,17 +93,38 @@ class TuningView:
         what is predicted are of the same requests.
         """
         with self._drawing:
-            self._chosen, self._shown = now, {"now": now}
-            if verified is not None:
-                self._shown = {"now": verified.predicted, "measured": verified.measured}
-            if self._pinned is not None and self._pinned is not now:
-                self._shown["pinned"] = self._pinned
-            self._picture.png = self._drawn.png(self._shown, now)
+            self._chosen, self._shown = now, self._lines(now, verified)
+            self._picture.png = self._frame(now, self._shown)
             said = self._shown["now"]
             figures = readings_of(said, self._shown.get("measured"))
             self._words.value = readout(
                 [*figures, *self._quality.readings(now.config)], caption_of(said, verified)
             )
+
+    def prepare(self, next_one: Findings, verified: Verification | None) -> None:
+        """Draw an answer that is probably shown next."""
+        with self._drawing:
+            self._frame(next_one, self._lines(next_one, verified))
+
+    def _lines(self, now: Findings, verified: Verification | None) -> dict[str, Findings]:
+        lines = {"now": now}
+        if verified is not None:
+            lines = {"now": verified.predicted, "measured": verified.measured}
+        if self._pinned is not None and self._pinned is not now:
+            lines["pinned"] = self._pinned
+        return lines
+
+    def _frame(self, chosen: Findings, lines: dict[str, Findings]) -> bytes:
+        """Return a frame, drawn unless it is among the latest."""
+        shown = {"chosen": chosen, **lines}
+        for kept in self._frames:
+            if kept.shown.keys() == shown.keys() and all(
+                kept.shown[kind] is one for kind, one in shown.items()
+            ):
+                return kept.png
+        png = self._drawn.png(lines, chosen)
+        self._frames.append(_Frame(shown, png))
+        return png
 
     def tabulate(self, now: Findings, verified: Verification | None) -> None:
         """Show the table of an answer that was drawn."""

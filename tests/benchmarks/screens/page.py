@@ -26,6 +26,9 @@ from tests.browser.jupyter import (
 
 __all__ = ["Clock", "opened"]
 
+REST_MS = 400
+"""After a key, until all that follows its picture is over: numbers, and the next step foreseen."""
+
 _CELLS = (
     """
 import ipywidgets as widgets
@@ -48,7 +51,7 @@ rows = [
 ]
 profile = ServiceProfile(pd.DataFrame(rows), np.ones(1))
 workload = lab.Workload.poisson(20_000, 100_000, n_keys=20_000, seed=0)
-config = lab.OptimizationConfig(max_batch_size=12, batch_timeout_ms=10.0)  # batches are full
+config = lab.OptimizationConfig(max_batch_size=12, batch_timeout_ms=30.0)  # batches are full
 tuning = lab.TuningDashboard(list, workload, config,
                              profile=profile)
 tuning
@@ -103,7 +106,7 @@ class Clock:
         self.page.keyboard.press(key)
         self.page.wait_for_function("window.clock.painted > window.clock.pressed")
         took: float = self.page.evaluate("window.clock.painted - window.clock.pressed")
-        self.page.wait_for_timeout(60)  # what follows the picture, its numbers, is not timed
+        self.page.wait_for_timeout(REST_MS)
         return took
 
     def burst(self, handle: Locator, n: int, over_s: float) -> tuple[float, int]:

@@ -22,6 +22,10 @@ from tests.benchmarks.runner import Samples, quantile
 from tests.benchmarks.screens.page import Clock, opened
 
 N_KEYS = 60
+JUMPS = ("PageUp", "ArrowRight") * 20
+"""Five steps, then one, from 1 to 121: none is as long as the one before it."""
+QUANTILES = (("median", 0.5), ("p95", 0.95))
+REACH = {"median": 1.3, "p95": 1.5}
 
 
 def rows() -> list[Row]:
@@ -31,40 +35,22 @@ def rows() -> list[Row]:
         screen = page.locator(".codomyrmex-screen").first
         batch = screen.get_by_role("slider", name="Batch size")
         ready = page.locator(".noUi-handle").last
-        floor, pictures, frames = [], [], []
+        times_ms: dict[str, list[float]] = {"text": [], "picture": [], "step": []}
         for number in range(-5, N_KEYS):
-            key = "ArrowRight" if number % 20 < 10 else "ArrowLeft"
-            times_ms = [clock.press_ms(handle, key) for handle in (text, ready, batch)]
-            if number >= 0:
-                for found, time_ms in zip((floor, pictures, frames), times_ms, strict=True):
-                    found.append(time_ms)
+            key = "ArrowRight" if number < N_KEYS / 2 else "ArrowLeft"
+            for name, handle in (("text", text), ("picture", ready), ("step", batch)):
+                _note(times_ms[name], number, clock.press_ms(handle, key))
+        clock.press_ms(batch, "Home")
+        times_ms["jump"] = [clock.press_ms(batch, key) for key in JUMPS]
         n_bytes = _frame_bytes(page)
         bursts = [clock.burst(batch, 100, 1.0) for _ in range(3)]
     return [
-        alone("text round trip, median", "ms", _one(quantile(floor, 0.5)), None),
-        alone("text round trip, p95", "ms", _one(quantile(floor, 0.95)), None),
-        alone("picture drawn before, median", "ms", _one(quantile(pictures, 0.5)), None),
-        alone("picture drawn before, p95", "ms", _one(quantile(pictures, 0.95)), None),
-        alone("key to painted frame, median", "ms", _one(quantile(frames, 0.5)), None),
-        alone("key to painted frame, p95", "ms", _one(quantile(frames, 0.95)), None),
-        alone(
-            "key to painted frame against the text: medians",
-            "times",
-            _one(quantile(frames, 0.5) / quantile(floor, 0.5)),
-            Reach(at_most=1.3),
-        ),
-        alone(
-            "key to painted frame against the text: p95",
-            "times",
-            _one(quantile(frames, 0.95) / quantile(floor, 0.95)),
-            Reach(at_most=1.5),
-        ),
-        alone(
-            "key to painted frame against the picture drawn before: medians",
-            "times",
-            _one(quantile(frames, 0.5) / quantile(pictures, 0.5)),
-            None,
-        ),
+        *_times("text round trip", times_ms["text"]),
+        *_times("picture drawn before", times_ms["picture"]),
+        *_times("a step, to its painted frame", times_ms["step"]),
+        *_against_text("a step against the text", times_ms["step"], times_ms["text"]),
+        *_times("a jump, to its painted frame", times_ms["jump"]),
+        *_against_text("a jump against the text", times_ms["jump"], times_ms["text"]),
         alone("bytes per frame", "KB", _one(n_bytes / 1e3), Reach(at_most=100.0)),
         alone(
             "100 keys in a second: last frame after the last key",
@@ -78,6 +64,30 @@ def rows() -> list[Row]:
             Samples(tuple(float(n) for _, n in bursts)),
             None,
         ),
+    ]
+
+
+def _note(times_ms: list[float], number: int, time_ms: float) -> None:
+    if number >= 0:
+        times_ms.append(time_ms)
+
+
+def _times(measure: str, times_ms: list[float]) -> list[Row]:
+    return [
+        alone(f"{measure}, {name}", "ms", _one(quantile(times_ms, share)), None)
+        for name, share in QUANTILES
+    ]
+
+
+def _against_text(measure: str, times_ms: list[float], text_ms: list[float]) -> list[Row]:
+    return [
+        alone(
+            f"{measure}: {name}",
+            "times",
+            _one(quantile(times_ms, share) / quantile(text_ms, share)),
+            Reach(at_most=REACH[name]),
+        )
+        for name, share in QUANTILES
     ]
 
 
