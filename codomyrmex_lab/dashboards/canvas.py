@@ -23,10 +23,12 @@ from PIL import Image
 
 from codomyrmex_lab.plots.theme import Theme
 
-__all__ = ["BlittedCanvas", "Cell", "grid_of_cells", "header_cell"]
+__all__ = ["LEFT_IN", "RIGHT_IN", "BlittedCanvas", "Cell", "grid_of_cells", "header_cell"]
 
 _LOOKS_PER_CELL = 8
-_LEFT_IN, _RIGHT_IN, _TOP_IN, _BOTTOM_IN = 0.56, 0.46, 0.25, 0.37
+LEFT_IN, RIGHT_IN = 0.56, 0.46
+"""What the main axes of a cell leave free at their sides, in inches."""
+_TOP_IN, _BOTTOM_IN = 0.25, 0.37
 
 
 class Cell:
@@ -198,8 +200,8 @@ def grid_of_cells(
     figure_width_in, figure_height_in = figure.get_size_inches()
     top = 1 - header_in / figure_height_in
     width, height = 1 / n_columns, top / n_rows
-    left, bottom = _LEFT_IN / figure_width_in, _BOTTOM_IN / figure_height_in
-    inner_width = width - (_LEFT_IN + _RIGHT_IN) / figure_width_in
+    left, bottom = LEFT_IN / figure_width_in, _BOTTOM_IN / figure_height_in
+    inner_width = width - (LEFT_IN + RIGHT_IN) / figure_width_in
     inner_height = height - (_BOTTOM_IN + _TOP_IN) / figure_height_in
     cells = []
     for row in range(n_rows):
@@ -214,8 +216,8 @@ def header_cell(figure: Figure, header_in: float) -> Cell:
     """Return a cell along the top of a figure, for a line of words above its axes."""
     width_in, height_in = figure.get_size_inches()
     share = header_in / height_in
-    inner_width = 1 - (_LEFT_IN + _RIGHT_IN) / width_in
-    axes = figure.add_axes((_LEFT_IN / width_in, 1 - share, inner_width, 0.1 * share))
+    inner_width = 1 - (LEFT_IN + RIGHT_IN) / width_in
+    axes = figure.add_axes((LEFT_IN / width_in, 1 - share, inner_width, 0.1 * share))
     axes.set_axis_off()
     return Cell(Bbox.from_bounds(0, 1 - share, 1, share), axes)
 

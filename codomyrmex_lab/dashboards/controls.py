@@ -181,18 +181,16 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
     def _take_over(self, config: OptimizationConfig) -> None:
         changed = config != self._config
         self._config = config
-        self._show_effects(config)
         if changed:
             self._on_change(config)
+        self._show_effects(config)
 
     def _show_effects(self, config: OptimizationConfig) -> None:
         notes = effect_notes(config)
-        for name, widget in self.settings.items():
-            widget.disabled = name in notes
         present = [q for q in QuantizationType if q not in self._missing]
-        self.settings["quantization"].disabled = (
-            len(present) == 1 and config.quantization is present[0]
-        )
+        without_choice = {"quantization"} if present == [config.quantization] else set()
+        for name, widget in self.settings.items():
+            widget.disabled = name in notes or name in without_choice
         lines = [f"{self.settings[name].description}: {note}." for name, note in notes.items()]
         lone = lone_request_note(config)
         lines += [f"{lone}."] if lone else []

@@ -150,7 +150,8 @@ def _time_since_left(
     """Sum over the requests whose model call began before each edge of the time since then."""
     calls, n_bins = outcome.calls, len(since_ns) - 1
     began_ns = calls.start_ns - origin_ns
-    n_requests = np.bincount(outcome.batch[outcome.batch != NONE], minlength=len(began_ns))
+    joined = np.flatnonzero(outcome.joined)
+    n_requests = calls.size + np.bincount(outcome.batch[joined], minlength=len(began_ns))
     place = np.minimum((began_ns / since_ns[1]).astype(np.int64) + 1, n_bins + 1)
     number = np.bincount(place, weights=n_requests, minlength=n_bins + 2)
     total = np.bincount(place, weights=n_requests * began_ns, minlength=n_bins + 2)

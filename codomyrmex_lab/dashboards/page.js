@@ -16,7 +16,9 @@
       const handles = row.querySelectorAll(".noUi-handle");
       handles.forEach((handle, index) => {
         const end = handles.length > 1 ? [", from", ", to"][index] : "";
-        if (name) handle.setAttribute("aria-label", name + end);
+        if (name && !handle.hasAttribute("aria-label")) {
+          handle.setAttribute("aria-label", name + end);
+        }
       });
     }
   };

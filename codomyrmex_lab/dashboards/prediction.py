@@ -64,6 +64,10 @@ class WhatIf:
             del self._answers[next(iter(self._answers))]
         return answer
 
+    def known(self, config: OptimizationConfig, load: float) -> Findings | None:
+        """Return an answer that is kept."""
+        return self._answers.get((config, load))
+
     def findings_of(self, workload: Workload, config: OptimizationConfig) -> Findings:
         """Simulate another workload with the same model."""
         simulator = Simulator(workload, self.profile, extrapolate=True)

@@ -237,7 +237,11 @@ class TuningDashboard(Screen):
             return
         if self._verifier.is_busy:
             self._errands.submit(self._give_up)
-        self._answers.submit(self.config)
+        config, load, what_if = self.config, self.load, self._what_if
+        known = None if what_if is None else what_if.known(config, load)
+        if known is not None:  # without waiting for the thread that answers
+            self._view.show_kept(known, self._verifier.of(config, load))
+        self._answers.submit(config)
 
     def _on_drag(self, drag: PointerDrag) -> None:
         if self.tabs.selected_index == _TABS.index("Pareto front"):

@@ -101,6 +101,13 @@ class TuningView:
                 [*figures, *self._quality.readings(now.config)], caption_of(said, verified)
             )
 
+    def show_kept(self, now: Findings, verified: Verification | None) -> None:
+        """Show the picture of an answer at once, if it is among the latest."""
+        with self._drawing:
+            kept = self._kept(now, self._lines(now, verified))
+            if kept is not None:
+                self._picture.png = kept
+
     def prepare(self, next_one: Findings, verified: Verification | None) -> None:
         """Draw an answer that is probably shown next."""
         with self._drawing:
@@ -116,15 +123,20 @@ class TuningView:
 
     def _frame(self, chosen: Findings, lines: dict[str, Findings]) -> bytes:
         """Return a frame, drawn unless it is among the latest."""
+        png = self._kept(chosen, lines)
+        if png is None:
+            png = self._drawn.png(lines, chosen)
+            self._frames.append(_Frame({"chosen": chosen, **lines}, png))
+        return png
+
+    def _kept(self, chosen: Findings, lines: dict[str, Findings]) -> bytes | None:
         shown = {"chosen": chosen, **lines}
         for kept in self._frames:
             if kept.shown.keys() == shown.keys() and all(
                 kept.shown[kind] is one for kind, one in shown.items()
             ):
                 return kept.png
-        png = self._drawn.png(lines, chosen)
-        self._frames.append(_Frame(shown, png))
-        return png
+        return None
 
     def tabulate(self, now: Findings, verified: Verification | None) -> None:
         """Show the table of an answer that was drawn."""

@@ -223,3 +223,27 @@ def test_positions_are_round_numbers_in_order() -> None:
     assert positions == sorted(set(positions))
     assert {0.15, 0.5, 1.0, 20.0, 50.0} <= set(positions)
     assert len(positions) == 19
+
+
+@pytest.mark.parametrize(
+    ("name", "from_value", "to_value", "further"),
+    [
+        ("max_batch_size", 8, 9, 10),
+        ("max_batch_size", 8, 5, 2),
+        ("batch_timeout_ms", 1.0, 1.5, 2.0),
+        ("latency_target_ms", 1.5, 1.0, None),
+        ("num_workers", 2, 1, "nothing"),
+        ("enable_caching", True, False, "nothing"),
+        ("batching_strategy", BatchingStrategy.DYNAMIC, BatchingStrategy.FIXED, "nothing"),
+    ],
+)
+def test_the_next_step_of_a_slider_is_as_far_as_its_last(
+    name: str, from_value: object, to_value: object, further: object
+) -> None:
+    controls = make_controls(OptimizationConfig(**{name: from_value}))
+    assert controls.step_further() is None
+    controls.settings[name].value = to_value
+    expected = None if further == "nothing" else controls.config.replace(**{name: further})
+    assert controls.step_further() == expected
+    controls.show(OptimizationConfig(max_batch_size=7))
+    assert controls.step_further() is None

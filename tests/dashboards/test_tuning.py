@@ -112,6 +112,33 @@ def test_settings_beyond_the_profile_are_marked(open_dashboard: Open) -> None:
     assert dashboard.controls.settings["num_workers"].max == 4
 
 
+def test_the_next_step_of_a_slider_is_drawn_before_it_is_made(open_dashboard: Open) -> None:
+    dashboard = open_dashboard(config=START.replace(max_batch_size=3))
+    slider = dashboard.controls.settings["max_batch_size"]
+    slider.value = 4
+    answered(dashboard)
+    before = dashboard.picture.png
+    slider.value = 5
+    foreseen = dashboard.picture.png
+    assert foreseen != before
+    answered(dashboard)
+    assert dashboard.picture.png == foreseen
+    assert dashboard.findings.config.max_batch_size == 5
+    slider.value = 4
+    assert dashboard.picture.png == before
+
+
+def test_a_picture_that_was_foreseen_is_not_shown_in_another_theme(open_dashboard: Open) -> None:
+    dashboard = open_dashboard(config=START.replace(max_batch_size=3))
+    slider = dashboard.controls.settings["max_batch_size"]
+    slider.value = 4
+    answered(dashboard)
+    dashboard.page.theme.value = "dark"
+    slider.value = 5
+    answered(dashboard)
+    assert tuple(pixels(dashboard)[0, 0]) == (0x11, 0x11, 0x11)
+
+
 def test_a_setting_without_effect_is_said(open_dashboard: Open) -> None:
     dashboard = open_dashboard()
     assert "Target (ms): no effect: only ADAPTIVE uses it" in dashboard.controls.notes

@@ -9,9 +9,10 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator, NullLocator
+from matplotlib.transforms import Transform, offset_copy
 from numpy.typing import ArrayLike, NDArray
 
-from codomyrmex_lab.dashboards.canvas import Cell
+from codomyrmex_lab.dashboards.canvas import LEFT_IN, RIGHT_IN, Cell
 from codomyrmex_lab.plots.style import plain_numbers
 from codomyrmex_lab.plots.theme import Theme
 
@@ -30,6 +31,8 @@ __all__ = [
 
 SMALL, NORMAL = 7.5, 9.0
 """Sizes of text, in points."""
+_X_LABEL_IN, _Y_LABEL_IN = 0.18, 0.15
+"""From the axes down to a label, and from the edge of the cell to its inner side."""
 
 LINES: dict[str, dict[str, Any]] = {
     "now": {"linewidth": 1.8, "linestyle": "-"},
@@ -47,10 +50,11 @@ def dress(cell: Cell, theme: Theme, title: str, x: str, y: str) -> None:
     axes.set_title(
         title, loc="left", fontsize=NORMAL, fontweight="bold", color=theme.text, y=1.0, pad=4
     )
-    axes.set_xlabel(x, fontsize=SMALL, labelpad=1, color=theme.text)
+    axes.set_xlabel(x, fontsize=SMALL, color=theme.text)
+    axes.xaxis.set_label_coords(0.5, 0, transform=_beside(axes, y_in=-_X_LABEL_IN))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
-    _dress_axis(axes, theme, y)
+    _dress_axis(axes, theme, y, _Y_LABEL_IN - LEFT_IN)
     axes.grid(visible=True, color=theme.grid, linewidth=0.6)
     axes.set_axisbelow(True)
     axes.margins(0)
@@ -59,16 +63,26 @@ def dress(cell: Cell, theme: Theme, title: str, x: str, y: str) -> None:
 def dress_right(axes: Axes, theme: Theme, y: str) -> None:
     """Give axes at the right their label and colours."""
     axes.set_facecolor(theme.background)
-    _dress_axis(axes, theme, y)
+    _dress_axis(axes, theme, y, RIGHT_IN - _Y_LABEL_IN)
     axes.yaxis.set_major_locator(MaxNLocator(nbins=4, integer=True))
 
 
-def _dress_axis(axes: Axes, theme: Theme, y: str) -> None:
-    axes.set_ylabel(y, fontsize=SMALL, labelpad=2, color=theme.text)
+def _dress_axis(axes: Axes, theme: Theme, y: str, y_label_in: float) -> None:
+    axes.set_ylabel(y, fontsize=SMALL, color=theme.text)
+    side = 0.0 if y_label_in < 0 else 1.0
+    axes.yaxis.set_label_coords(side, 0.5, transform=_beside(axes, x_in=y_label_in))
     axes.tick_params(labelsize=SMALL, colors=theme.text, which="both", length=2.5, pad=2)
     for name, spine in axes.spines.items():
         spine.set_visible(name in ("left", "bottom"))
         spine.set_color(theme.faint_text)
+
+
+def _beside(axes: Axes, x_in: float = 0.0, y_in: float = 0.0) -> Transform:
+    """Return the coordinates of axes, some inches away.
+
+    To place a label by itself, matplotlib measures all numbers on the axis whenever it draws it.
+    """
+    return offset_copy(axes.transAxes, axes.get_figure(root=True), x=x_in, y=y_in)
 
 
 def logarithmic(axis: Axis) -> None:

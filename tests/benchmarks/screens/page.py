@@ -26,8 +26,9 @@ from tests.browser.jupyter import (
 
 __all__ = ["Clock", "opened"]
 
-REST_MS = 400
-"""After a key, until all that follows its picture is over: numbers, and the next step foreseen."""
+REST_MS = 300
+"""Before a key, until the page has scrolled to its slider; after it, until all is over that follows
+its picture: the numbers, and the next step foreseen."""
 
 _CELLS = (
     """
@@ -103,6 +104,7 @@ class Clock:
     def press_ms(self, handle: Locator, key: str) -> float:
         """Return the time from a key event to the painted change that it causes."""
         handle.focus()
+        self.page.wait_for_timeout(REST_MS)
         self.page.keyboard.press(key)
         self.page.wait_for_function("window.clock.painted > window.clock.pressed")
         took: float = self.page.evaluate("window.clock.painted - window.clock.pressed")
