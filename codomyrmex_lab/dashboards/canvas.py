@@ -17,6 +17,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 from PIL import Image
@@ -137,7 +138,7 @@ class BlittedCanvas:
                 self._keep(stale)
         for cell in self._cells:
             for artist in cell.moving:
-                if artist.get_visible():
+                if _shows_something(artist):
                     self.figure.draw_artist(artist)
         return np.asarray(self._agg.buffer_rgba())
 
@@ -220,6 +221,12 @@ def header_cell(figure: Figure, header_in: float) -> Cell:
     axes = figure.add_axes((LEFT_IN / width_in, 1 - share, inner_width, 0.1 * share))
     axes.set_axis_off()
     return Cell(Bbox.from_bounds(0, 1 - share, 1, share), axes)
+
+
+def _shows_something(artist: Artist) -> bool:
+    """Tell whether drawing it leaves a trace: a line without points takes as long as one with."""
+    empty = isinstance(artist, Line2D) and not np.size(artist.get_xdata(orig=True))
+    return artist.get_visible() and not empty
 
 
 def _palette_image(theme: Theme) -> Image.Image:
