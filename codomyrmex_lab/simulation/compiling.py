@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+import numpy as np
 from numba.core import caching, event
 
 from codomyrmex_lab.cache_folder import default_cache_dir
 from codomyrmex_lab.logging_monitoring import get_logger
 
-__all__ = ["compiled", "part"]
+__all__ = ["compiled", "index", "part"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 _NOTICE = "Compiling the simulator for this machine, once; this takes a few seconds ..."
@@ -31,6 +32,8 @@ _SOURCES = (  # of what is compiled, and of the constants that become part of it
     "optimization/policy.py",
     "tracing/columns.py",
 )
+index: Any = np.uint32
+"""Makes an index of a number: each use of a signed one asks whether it counts from the end."""
 _log = get_logger(__name__)
 # numba's stubs know less than numba
 _njit: Any = numba.njit

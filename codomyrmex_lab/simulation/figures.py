@@ -11,7 +11,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from codomyrmex_lab.simulation.compiling import compiled
+from codomyrmex_lab.simulation.compiling import compiled, index
 from codomyrmex_lab.tracing.columns import NONE
 
 __all__ = ["N_BINS", "bin_ends_ns", "latencies_ns", "ranked"]
@@ -56,7 +56,7 @@ def latencies_ns(
             end_ns = enqueue_ns[i] + hit_ns
             n_hits += 1
         else:
-            end_ns = call_end_ns[batch[i]]
+            end_ns = call_end_ns[index(batch[i])]
         last_ns = max(last_ns, end_ns)
         latency_ns = end_ns - arrival_ns[i]
         found_ns[n] = latency_ns
@@ -65,7 +65,7 @@ def latencies_ns(
         if latency_ns > 0:
             bin_number = (np.float64(latency_ns).view(np.int64) >> _SHIFT) - _BASE
         bins[n] = bin_number
-        counts[bin_number] += 1
+        counts[index(bin_number)] += 1
         n += 1
     return n, n_hits, sum_ns, last_ns
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from codomyrmex_lab.simulation.compiling import part
+from codomyrmex_lab.simulation.compiling import index, part
 
 __all__ = ["ABSENT", "FLIGHT", "evict", "note_access"]
 
@@ -23,7 +23,7 @@ FLIGHT = -2
 @part
 def note_access(seen: NDArray[np.int32], log: NDArray[np.int32], log_end: int, key: int) -> int:
     """Make a key the most recently used; return the new end of the log."""
-    log[log_end] = key
+    log[index(log_end)] = key
     seen[key] = log_end
     return log_end + 1
 
@@ -31,7 +31,9 @@ def note_access(seen: NDArray[np.int32], log: NDArray[np.int32], log_end: int, k
 @part
 def evict(seen: NDArray[np.int32], log: NDArray[np.int32], log_start: int) -> int:
     """Forget the least recently used key; return the new front of the log."""
-    while seen[log[log_start]] != log_start:
+    key = index(log[index(log_start)])
+    while seen[key] != log_start:
         log_start += 1
-    seen[log[log_start]] = ABSENT
+        key = index(log[index(log_start)])
+    seen[key] = ABSENT
     return log_start + 1

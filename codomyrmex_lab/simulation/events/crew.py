@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from codomyrmex_lab.optimization.clock import FOREVER_NS
-from codomyrmex_lab.simulation.compiling import part
+from codomyrmex_lab.simulation.compiling import index, part
 
 __all__ = [
     "COMPUTING",
@@ -58,9 +58,8 @@ def next_worker(crew: NDArray[Any]) -> int:
     """Return whose turn comes next; at equal times that of the batch that left first."""
     first = 0
     for worker in range(1, len(crew)):
-        if crew[worker].next_ns < crew[first].next_ns or (
-            crew[worker].next_ns == crew[first].next_ns and crew[worker].batch < crew[first].batch
-        ):
+        one, best = crew[index(worker)], crew[index(first)]
+        if one.next_ns < best.next_ns or (one.next_ns == best.next_ns and one.batch < best.batch):
             first = worker
     return first
 
@@ -99,7 +98,7 @@ def _between(x: float, points: Times) -> tuple[int, float]:
 def settle(table: Times, crew: NDArray[Any], n_before: int, n_calls: int, now_ns: int) -> None:
     """Carry model calls over from one number of calls at once to another."""
     for who in range(len(crew)):
-        worker = crew[who]
+        worker = crew[index(who)]
         if worker.phase == COMPUTING:
             if worker.since_ns < now_ns:
                 done = (now_ns - worker.since_ns) / _service_ns(table, worker, n_before)
@@ -111,8 +110,9 @@ def settle(table: Times, crew: NDArray[Any], n_before: int, n_calls: int, now_ns
 
 @part
 def _service_ns(table: Times, worker: Any, n_calls: int) -> Any:
-    time_ns = table[worker.level, n_calls, worker.size]
+    level, n, size = index(worker.level), index(n_calls), index(worker.size)
+    time_ns = table[level, n, size]
     if worker.share > 0:
-        above_ns = table[worker.level + 1, n_calls, worker.size]
+        above_ns = table[index(worker.level + 1), n, size]
         time_ns += worker.share * (above_ns - time_ns)
     return time_ns * worker.factor + worker.extra_ns

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import QueueFullAction
-from codomyrmex_lab.simulation.compiling import compiled, part
+from codomyrmex_lab.simulation.compiling import compiled, index, part
 from codomyrmex_lab.simulation.events import line as waiting
 from codomyrmex_lab.simulation.events.cache import ABSENT, FLIGHT, evict, note_access
 from codomyrmex_lab.simulation.events.crew import (
@@ -150,8 +150,8 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
         arrival_ns = FOREVER_NS
         if n_arrived < n:
             arrival_ns = awake_until_ns
-            if due_at_ns[n_arrived] > awake_until_ns:
-                arrival_ns = traffic.enqueue_ns[n_arrived]
+            if due_at_ns[index(n_arrived)] > awake_until_ns:
+                arrival_ns = traffic.enqueue_ns[index(n_arrived)]
             if lock_from_ns <= arrival_ns < lock_until_ns:
                 arrival_ns = lock_until_ns
         now_ns = min(worker_ns, arrival_ns, door_ns, due_ns)
@@ -160,10 +160,10 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
         woken_by, releases = NOBODY, False
 
         if worker_ns == now_ns:
-            worker = crew[next_worker(crew)]
+            worker = crew[index(next_worker(crew))]
             n_calls_before = n_calls
             if worker.phase == DISPATCHING:
-                calls.start_ns[worker.batch] = now_ns
+                calls.start_ns[index(worker.batch)] = now_ns
                 unused_ns = 0.0
                 if n_calls == 0:
                     unused_ns = np.inf if last_end_ns == NEVER else float(now_ns - last_end_ns)
@@ -177,14 +177,14 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                 )
                 if end_ns != lock_until_ns:
                     lock_from_ns = end_ns
-                calls.end_ns[worker.batch] = end_ns
+                calls.end_ns[index(worker.batch)] = end_ns
                 worker.phase = DELIVERING
-                worker.next_ns = lock_until_ns = end_ns + plan.deliver_ns[worker.size]
+                worker.next_ns = lock_until_ns = end_ns + plan.deliver_ns[index(worker.size)]
                 if lock_until_ns > end_ns:  # it looks for its next batch before it lets go
                     lock_until_ns += 1
                 n_calls -= 1
                 for position in range(worker.first, worker.first + worker.size):
-                    key = keys[members[position]]
+                    key = index(keys[index(members[index(position)])])
                     log_end = note_access(seen, log, log_end, key)
                     if line is not None:
                         stored_ns[key] = now_ns
@@ -195,8 +195,9 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                 if learns:
                     oldest_ns = end_ns
                     for position in range(worker.first, worker.first + worker.size):
-                        oldest_ns = min(oldest_ns, traffic.arrival_ns[members[position]])
-                    service_ns = end_ns - calls.start_ns[worker.batch]
+                        first = index(members[index(position)])
+                        oldest_ns = min(oldest_ns, traffic.arrival_ns[first])
+                    service_ns = end_ns - calls.start_ns[index(worker.batch)]
                     learn_batch(learned, worker.size, service_ns, end_ns - oldest_ns)
                     woken_by = WOKEN
             if worker.phase == DELIVERING and worker.next_ns <= now_ns:
@@ -205,12 +206,12 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                 woken_by = AT_ONCE
             if n_calls != n_calls_before:
                 settle(plan.table, crew, n_calls_before, n_calls, now_ns)
-            worker_ns = crew[next_worker(crew)].next_ns
+            worker_ns = crew[index(next_worker(crew))].next_ns
 
         elif arrival_ns == now_ns:
             until_ns = min(due_ns, door_ns, worker_ns - 1)
             while n_arrived < n:
-                i = n_arrived
+                i = index(n_arrived)
                 now_ns = awake_until_ns
                 if due_at_ns[i] > awake_until_ns:
                     now_ns = traffic.enqueue_ns[i]
@@ -221,7 +222,7 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                 n_arrived += 1
                 enqueue_ns[i] = now_ns
                 awake_until_ns = now_ns + interval_ns
-                key = keys[i]
+                key = index(keys[i])
                 at = seen[key]
                 if line is not None and at >= 0 and now_ns - stored_ns[key] >= plan.ttl_ns:
                     at = seen[key] = ABSENT
@@ -238,7 +239,7 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                     continue
                 seen[key] = FLIGHT - i
                 if line is None:
-                    members[n_left + n_waiting] = i
+                    members[index(n_left + n_waiting)] = i
                 else:
                     if n_waiting == plan.max_queue_size:
                         if plan.queue_full == REJECT:
@@ -246,7 +247,7 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                             seen[key] = ABSENT
                             continue
                         if plan.queue_full != SHED_OLDEST:
-                            waiting.wait_at_door(line, i, deadline_ns)
+                            waiting.wait_at_door(line, n_arrived - 1, deadline_ns)
                             n_at_door += 1
                             door_ns = waiting.next_door_deadline_ns(line)
                             until_ns = min(until_ns, door_ns)
@@ -255,7 +256,7 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                         error[oldest], failed_ns[oldest] = SHED, now_ns
                         seen[keys[oldest]] = ABSENT
                         n_waiting -= 1
-                    waiting.add(line, i)
+                    waiting.add(line, n_arrived - 1)
                 n_waiting += 1
                 if learns:
                     learn_arrival(learned, now_ns)
@@ -301,9 +302,9 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
             if n_waiting == 0:
                 due_ns = FOREVER_NS
                 break
-            oldest = members[n_left] if line is None else waiting.oldest(line)
+            oldest = members[index(n_left)] if line is None else waiting.oldest(line)
             size, reason, due_ns = decide(
-                plan.strategy, learned, n_waiting, enqueue_ns[oldest], now_ns, flushed
+                plan.strategy, learned, n_waiting, enqueue_ns[index(oldest)], now_ns, flushed
             )
             if size == 0:
                 cause = TIMED
@@ -316,22 +317,23 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                 break
             due_ns = FOREVER_NS
             who = 0
-            while crew[who].phase != IDLE:
+            while crew[index(who)].phase != IDLE:
                 who += 1
-            worker = crew[who]
-            calls.size[n_batches], calls.reason[n_batches] = size, reason
-            calls.worker[n_batches] = who
+            worker, number = crew[index(who)], index(n_batches)
+            calls.size[number], calls.reason[number] = size, reason
+            calls.worker[number] = who
             worker.batch, worker.first, worker.size = n_batches, n_left, size
-            worker.factor = plan.factors[n_batches % len(plan.factors)]
+            worker.factor = plan.factors[number % index(len(plan.factors))]
             worker.cost = 0.0
             for position in range(n_left, n_left + size):
                 if line is not None:
-                    members[position] = waiting.take(line, enqueue_ns, plan.ageing_ns)
-                batch[members[position]] = n_batches
+                    members[index(position)] = waiting.take(line, enqueue_ns, plan.ageing_ns)
+                i = index(members[index(position)])
+                batch[i] = n_batches
                 if len(traffic.cost):
-                    worker.cost = max(worker.cost, traffic.cost[members[position]])
+                    worker.cost = max(worker.cost, traffic.cost[i])
             worker.phase = DISPATCHING
-            worker.next_ns = now_ns + plan.dispatch_ns[size]
+            worker.next_ns = now_ns + plan.dispatch_ns[index(size)]
             if woken_by == WOKEN:
                 worker.next_ns += plan.wake_ns
             elif woken_by == TIMED:
