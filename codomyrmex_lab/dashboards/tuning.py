@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -283,10 +282,15 @@ class TuningDashboard(Screen):
         config = self.controls.step_further()
         if config is None or newer.is_set():
             return
-        with suppress(Exception):  # it is told to who asks for it
+        try:
             next_one = what_if.findings(config, load)
-            if not newer.is_set():
-                self._view.prepare(next_one, self._verifier.of(config, load))
+        except LabError:  # it is told to who asks for this config
+            return
+        except Exception:
+            _log.exception("Simulating %s ahead failed", config)
+            return
+        if not newer.is_set():
+            self._view.prepare(next_one, self._verifier.of(config, load))
 
     # -- the thread that measures -------------------------------------------------------------
 

@@ -2,13 +2,13 @@
 
 The floor is a slider whose value comes back as text, on the same page, in turn; so does one that
 shows a picture of the same size which was drawn before: what is above that is simulation and
-drawing, what is below it browser and transport. One key at a time on *Batch size*; then 100 keys
-within a second, after which the last value's frame must show.
+drawing, what is below it browser and transport. One key at a time on *Batch size*. *A step* is as
+long as the one before it, and was simulated and drawn while the screen rested; *a jump* is not,
+and goes where nobody was before. Then 100 keys within a second, after which the last value's frame
+must show.
 
-Why it falls short: the picture that was drawn before takes 1.7 times as long as the text by itself,
-because the browser loads and decodes it on a thread of its own and paints it a frame later.
-Simulating 100,000 requests takes 7 ms and drawing 7 ms while nothing else runs; beside a browser
-that paints on the second of two cores, 10 to 20 and 8 to 16.
+Why a jump falls short: simulating 100,000 requests takes 5 ms and drawing 7 ms while nothing else
+runs; beside a browser that paints on the second of two cores, up to twice that.
 """
 
 from __future__ import annotations
