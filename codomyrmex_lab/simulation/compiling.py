@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import sys
 from collections.abc import Callable
@@ -130,4 +131,25 @@ class _Notice(event.Listener):
         """Nothing more is said."""
 
 
-_register("numba:compile", _Notice())
+class _Rest(event.Listener):
+    """Lets the garbage collector rest meanwhile: it finds little, in a sixth of the time."""
+
+    def __init__(self) -> None:
+        self._begun_by: object = None
+
+    def on_start(self, event: event.Event) -> None:
+        """Begin, unless it rests already; the compiler's lock is held."""
+        dispatcher = event.data["dispatcher"]
+        if gc.isenabled() and dispatcher.py_func.__module__.startswith(_PACKAGE):
+            self._begun_by = dispatcher
+            gc.disable()
+
+    def on_end(self, event: event.Event) -> None:
+        """End what this function began."""
+        if event.data["dispatcher"] is self._begun_by:
+            self._begun_by = None
+            gc.enable()
+
+
+for _listener in (_Notice(), _Rest()):
+    _register("numba:compile", _listener)

@@ -1,4 +1,5 @@
 import ast
+import gc
 import logging
 import os
 import subprocess
@@ -85,6 +86,51 @@ def test_first_compilation_is_announced_and_later_ones_are_read_from_disk(tmp_pa
         told.append(run.stderr)
     assert told[0].count("Compiling the simulator") == 1
     assert not told[1]
+
+
+@pytest.fixture
+def part_of_the_simulator(monkeypatch):
+    monkeypatch.setattr(total, "__module__", f"{compiling._PACKAGE}.total")
+
+
+@pytest.fixture
+def collections():
+    """What the garbage collector begins and ends."""
+    seen = []
+
+    def note(phase, _):
+        seen.append(phase)
+
+    gc.callbacks.append(note)
+    yield seen
+    gc.callbacks.remove(note)
+
+
+@pytest.mark.usefixtures("folder", "part_of_the_simulator")
+def test_garbage_collector_rests_while_the_simulator_is_compiled(collections):
+    function = compiled(total)
+    gc.collect()
+    collections.clear()
+    assert n_compiled(function) == 1
+    assert len(collections) <= 2  # one before or after
+    assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("folder", "part_of_the_simulator")
+def test_garbage_collector_works_again_after_what_cannot_be_compiled():
+    with pytest.raises(numba.TypingError):
+        compiled(total)("no numbers")
+    assert gc.isenabled()
+
+
+@pytest.mark.usefixtures("folder", "part_of_the_simulator")
+def test_garbage_collector_that_was_switched_off_stays_so():
+    gc.disable()
+    try:
+        assert n_compiled(compiled(total)) == 1
+        assert not gc.isenabled()
+    finally:
+        gc.enable()
 
 
 def imported_modules(path):

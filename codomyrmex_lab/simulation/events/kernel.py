@@ -154,7 +154,8 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                 arrival_ns = traffic.enqueue_ns[index(n_arrived)]
             if lock_from_ns <= arrival_ns < lock_until_ns:
                 arrival_ns = lock_until_ns
-        now_ns = min(worker_ns, arrival_ns, door_ns, due_ns)
+        # of two at a time numba makes no function that takes long to compile
+        now_ns = min(min(worker_ns, arrival_ns), min(door_ns, due_ns))  # noqa: PLW3301
         if now_ns == FOREVER_NS:
             break
         woken_by, releases = NOBODY, False
@@ -209,7 +210,7 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
             worker_ns = crew[index(next_worker(crew))].next_ns
 
         elif arrival_ns == now_ns:
-            until_ns = min(due_ns, door_ns, worker_ns - 1)
+            until_ns = min(min(due_ns, door_ns), worker_ns - 1)  # noqa: PLW3301
             while n_arrived < n:
                 i = index(n_arrived)
                 now_ns = awake_until_ns
