@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from contextlib import suppress
 from html import escape
 from typing import Any
 
 import ipywidgets as widgets
 
 from codomyrmex_lab.dashboards.scales import logarithmic_positions
+from codomyrmex_lab.dashboards.slider_keys import places_in_reach, positions
 from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.optimization.models import (
     BatchingStrategy,
@@ -103,23 +105,22 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
         notes: str = self._notes.value
         return notes
 
-    def step_further(self) -> OptimizationConfig | None:
-        """Return the config if the slider that moved last moves as far again, if it can.
+    def in_reach(self) -> list[OptimizationConfig]:
+        """Return the configs that one key makes of this one, on the slider that moved last.
 
-        Whoever follows a slider step by step asks for it next.
+        The likeliest comes first.
         """
         with self._reading:
             if self._step is None:
-                return None
-            name, distance = self._step
-            positions = _positions(self.settings[name])
-            place = positions.index(self.settings[name].value) + distance
-            if not 0 <= place < len(positions):
-                return None
-            try:
-                return self._config_with(**{name: positions[place]})
-            except SettingError:
-                return None
+                return []
+            name, step = self._step
+            values = positions(self.settings[name])
+            place = values.index(self.settings[name].value)
+            configs = []
+            for other in places_in_reach(place, step, len(values)):
+                with suppress(SettingError):
+                    configs.append(self._config_with(**{name: values[other]}))
+            return configs
 
     def show(self, config: OptimizationConfig) -> None:
         """Move the widgets to a config, adding positions to sliders that lack its values."""
@@ -173,10 +174,10 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
 
     def _step_of(self, change: dict[str, Any]) -> tuple[str, int] | None:
         (name,) = (name for name, widget in self.settings.items() if widget is change["owner"])
-        positions = _positions(change["owner"])
-        if not {change["old"], change["new"]} <= set(positions):
+        values = positions(change["owner"])
+        if not {change["old"], change["new"]} <= set(values):
             return None
-        return name, positions.index(change["new"]) - positions.index(change["old"])
+        return name, values.index(change["new"]) - values.index(change["old"])
 
     def _take_over(self, config: OptimizationConfig) -> None:
         changed = config != self._config
@@ -277,15 +278,6 @@ def _quantization_options(
     return [(q.name + (" (not available)" if q in missing else ""), q) for q in QuantizationType]
 
 
-def _positions(widget: Any) -> Sequence[Any]:
-    """Return the values that a slider can stand on; none of what is no slider."""
-    if isinstance(widget, widgets.IntSlider):
-        return range(widget.min, widget.max + 1)
-    if isinstance(widget, widgets.SelectionSlider):
-        return [value for _, value in widget.options]
-    return ()
-
-
 def _show_value(widget: Any, value: Any) -> None:
     """Set a widget, widening its range or adding a position where the value needs it."""
     if value is None:
@@ -293,8 +285,8 @@ def _show_value(widget: Any, value: Any) -> None:
     if isinstance(widget, widgets.IntSlider):
         widget.max = max(widget.max, value)
     elif isinstance(widget, widgets.SelectionSlider):
-        positions = {position: label for label, position in widget.options}
-        if value not in positions:
-            positions[value] = f"{value:,}" if isinstance(value, int) else f"{value:g}"
-            widget.options = [(positions[position], position) for position in sorted(positions)]
+        labels = {position: label for label, position in widget.options}
+        if value not in labels:
+            labels[value] = f"{value:,}" if isinstance(value, int) else f"{value:g}"
+            widget.options = [(labels[position], position) for position in sorted(labels)]
     widget.value = value

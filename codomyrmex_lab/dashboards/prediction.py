@@ -19,12 +19,13 @@ from codomyrmex_lab.optimization.optimizer import Model
 from codomyrmex_lab.simulation import ServiceProfile, Simulator
 from codomyrmex_lab.simulation.miss_ratio import miss_ratio_curve
 from codomyrmex_lab.simulation.profile import profile
+from codomyrmex_lab.simulation.simulate import simulate_columns
 from codomyrmex_lab.workloads import Workload
 
 __all__ = ["WhatIf", "hit_rate_curve", "measured_profile"]
 
 _CURVE_POINTS = 300
-_KEPT = 16
+_KEPT = 32
 _PROFILE_S = 20.0  # a first look; a profile made with more time can be given
 
 
@@ -70,8 +71,8 @@ class WhatIf:
 
     def findings_of(self, workload: Workload, config: OptimizationConfig) -> Findings:
         """Simulate another workload with the same model."""
-        simulator = Simulator(workload, self.profile, extrapolate=True)
-        return findings_of_simulation(simulator.run(config), config)
+        simulated = simulate_columns(workload, self.profile, config, extrapolate=True)
+        return findings_of_simulation(simulated, config)
 
     def at(self, load: float) -> Workload:
         """Return the workload, ``load`` times as fast."""

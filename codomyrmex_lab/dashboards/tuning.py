@@ -23,12 +23,9 @@ from codomyrmex_lab.dashboards.pareto_panel import ParetoPanel
 from codomyrmex_lab.dashboards.quality_words import QualityWords
 from codomyrmex_lab.dashboards.screen import CONTROLS_WIDTH, Screen, paragraph
 from codomyrmex_lab.dashboards.settings import config_from_state, describe_config
+from codomyrmex_lab.dashboards.tuning_answers import TuningAnswers
 from codomyrmex_lab.dashboards.tuning_view import TuningView
-from codomyrmex_lab.dashboards.tuning_words import (
-    evidence_of,
-    readings_of,
-    sentence_of,
-)
+from codomyrmex_lab.dashboards.tuning_words import evidence_of, readings_of
 from codomyrmex_lab.dashboards.variants import missing_variants
 from codomyrmex_lab.dashboards.verification import Verification, verifications_frame
 from codomyrmex_lab.dashboards.verifier import Verifier
@@ -41,14 +38,12 @@ from codomyrmex_lab.workloads import Workload
 from codomyrmex_lab.workloads.ranges import check_number
 
 if TYPE_CHECKING:
-    from codomyrmex_lab.dashboards.prediction import WhatIf
     from codomyrmex_lab.simulation import ServiceProfile
 
 __all__ = ["TuningDashboard"]
 
 _log = get_logger(__name__)
 
-_CALM_S = 0.15  # the table waits until a slider has rested for this long
 _TABS = ("What if", "Pareto front", "Export")
 
 Errand = Callable[[threading.Event], None]
@@ -111,9 +106,7 @@ class TuningDashboard(Screen):
         super().__init__()
         self._served_model, self.workload = model, workload
         self._given_profile = profile
-        self._what_if: WhatIf | None = None
         self._verifier = Verifier(model, workload, verify_s)
-        self._now: Findings | None = None
         self.quality = QualityWords(model, workload, quality)
         self._view = TuningView(self.theme, self.picture, self.words, self.quality)
         self.controls = ConfigControls(
@@ -125,7 +118,14 @@ class TuningDashboard(Screen):
         self.load_slider = LoadSlider(load, self._on_movement)
         self._make_widgets()
         self._closed = False
-        self._answers = NewestWins(self._answer, settle_s=0.0, name="tuning-answers")
+        self._answers = TuningAnswers(
+            self.controls,
+            lambda: self.load,
+            self._verifier,
+            self._view,
+            self._say,
+            self._refresh_export,
+        )
         self._errands: NewestWins[Errand] = NewestWins(
             lambda errand, stop: errand(stop), settle_s=0.0, name="tuning-errands"
         )
@@ -154,12 +154,13 @@ class TuningDashboard(Screen):
     @property
     def profile(self) -> ServiceProfile | None:
         """Service times that the answers rest on, or None before they are measured."""
-        return None if self._what_if is None else self._what_if.profile
+        what_if = self._answers.what_if
+        return None if what_if is None else what_if.profile
 
     @property
     def findings(self) -> Findings | None:
         """What the simulator said of the settings on screen, or None before its first answer."""
-        return self._now
+        return self._answers.now
 
     @property
     def verification(self) -> Verification | None:
@@ -174,9 +175,9 @@ class TuningDashboard(Screen):
     def summary(self) -> str:
         """What the screen shows, as plain text."""
         words = f"TuningDashboard({describe_config(self.config)}). {self._status_text}"
-        if self._now is None:
+        if self.findings is None:
             return words
-        readings = ", ".join(f"{one.name} {one.value}" for one in readings_of(self._now))
+        readings = ", ".join(f"{one.name} {one.value}" for one in readings_of(self.findings))
         return f"{words} Simulated: {readings}."
 
     @property
@@ -212,12 +213,12 @@ class TuningDashboard(Screen):
 
     def verify(self) -> None:
         """Replay the first seconds of the workload on the real engine, in the background."""
-        if self._what_if is not None and not self._closed:
+        if self._answers.what_if is not None and not self._closed:
             self._errands.submit(self._verify)
 
     def pin(self) -> None:
         """Keep what is simulated now as a dotted line to compare with; once more forgets it."""
-        self._view.pin(self._now)
+        self._view.pin(self.findings)
         self._answers.submit(self.config)
 
     def close(self) -> None:
@@ -236,61 +237,19 @@ class TuningDashboard(Screen):
             return
         if self._verifier.is_busy:
             self._errands.submit(self._give_up)
-        config, load, what_if = self.config, self.load, self._what_if
-        known = None if what_if is None else what_if.known(config, load)
-        if known is not None:  # without waiting for the thread that answers
-            self._view.show_kept(known, self._verifier.of(config, load))
-        self._answers.submit(config)
+        self._answers.submit(self.config)
 
     def _on_drag(self, drag: PointerDrag) -> None:
         if self.tabs.selected_index == _TABS.index("Pareto front"):
             self.pareto.follow(drag)
 
+    def _refresh_export(self) -> None:
+        if self.tabs.selected_index == _TABS.index("Export"):
+            self.export_panel.refresh()
+
     def _retheme(self) -> None:
         self._view.retheme(self.theme)
         self.pareto.retheme(self.theme)
-
-    # -- the thread that answers --------------------------------------------------------------
-
-    def _answer(self, config: OptimizationConfig, newer: threading.Event) -> None:
-        what_if = self._what_if
-        if what_if is None:
-            return
-        load = self.load
-        try:
-            now = what_if.findings(config, load)
-        except LabError as error:
-            self._say(shortened(str(error)))
-            return
-        except Exception as error:
-            _log.exception("Simulating %s failed", config)
-            self._say(f"Failed: {type(error).__name__}: {shortened(str(error))}")
-            return
-        self._now = now
-        verified = self._verifier.of(config, load)
-        self._view.draw(now, verified)
-        if newer.wait(_CALM_S):
-            return
-        self._view.tabulate(now, verified)
-        self._say(sentence_of(now, verified))
-        if self.tabs.selected_index == _TABS.index("Export"):
-            self.export_panel.refresh()
-        self._foresee(what_if, load, newer)
-
-    def _foresee(self, what_if: WhatIf, load: float, newer: threading.Event) -> None:
-        """Answer the next step of the slider before it is made; the person looks meanwhile."""
-        config = self.controls.step_further()
-        if config is None or newer.is_set():
-            return
-        try:
-            next_one = what_if.findings(config, load)
-        except LabError:  # it is told to who asks for this config
-            return
-        except Exception:
-            _log.exception("Simulating %s ahead failed", config)
-            return
-        if not newer.is_set():
-            self._view.prepare(next_one, self._verifier.of(config, load))
 
     # -- the thread that measures -------------------------------------------------------------
 
@@ -321,7 +280,7 @@ class TuningDashboard(Screen):
         self.caveat_line.value = "".join(paragraph(caveat) for caveat in caveats)
         self.controls.bound(profile.max_batch_size, profile.max_workers)
         self._view.set_curve(curve)
-        self._what_if = what_if
+        self._answers.what_if = what_if
         self.actions.enable()
         self._answers.submit(self.config)
         self.quality.judge(stop)
@@ -329,7 +288,7 @@ class TuningDashboard(Screen):
         self._answers.submit(self.config)
 
     def _verify(self, stop: threading.Event) -> None:
-        what_if, config, load = self._what_if, self.config, self.load
+        what_if, config, load = self._answers.what_if, self.config, self.load
         assert what_if is not None  # the button is disabled before
         self._say(f"Verifying with {self._verifier.offered(load)} ...")
         self.actions.begin()
@@ -386,7 +345,7 @@ class TuningDashboard(Screen):
 
     def _evidence(self) -> dict[str, Any] | None:
         """Return where the settings on screen come from."""
-        now, profile = self._now, self.profile
+        now, profile = self.findings, self.profile
         if now is None or now.config != self.config or profile is None:
             return None
         return evidence_of(self.workload, self.load, profile, now, self.verification)

@@ -23,7 +23,7 @@ from codomyrmex_lab.plots.theme import Theme
 
 __all__ = ["TuningView"]
 
-_KEPT = 16
+_KEPT = 32
 _LINES = {"now": "simulated", "measured": "measured", "pinned": "pinned, simulated"}
 
 

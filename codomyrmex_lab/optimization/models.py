@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from dataclasses import replace as dataclass_replace
 from datetime import UTC, datetime
 from enum import Enum
+from numbers import Integral, Real
 from typing import Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from codomyrmex_lab.errors import SettingError
@@ -129,23 +130,29 @@ class OptimizationConfig:
 
     def __post_init__(self) -> None:
         check_member("quantization", self.quantization, QuantizationType)
-        check_integer("max_batch_size", self.max_batch_size, at_least=1)
-        check_duration("batch_timeout_ms", self.batch_timeout_ms)
+        check_member("batching_strategy", self.batching_strategy, BatchingStrategy)
+        check_member("queue_full", self.queue_full, QueueFullAction)
         if not isinstance(self.enable_caching, bool):
             raise SettingError(
                 f"enable_caching is {self.enable_caching!r}; expected True or False."
             )
-        check_integer("cache_max_size", self.cache_max_size, at_least=1)
-        check_integer("num_workers", self.num_workers, at_least=1)
-        check_member("batching_strategy", self.batching_strategy, BatchingStrategy)
-        check_duration("priority_ageing_ms", self.priority_ageing_ms, above_zero=True)
-        check_member("queue_full", self.queue_full, QueueFullAction)
-        for name in ("latency_target_ms", "cache_ttl_s", "processor_timeout_ms"):
-            if getattr(self, name) is not None:
-                check_duration(name, getattr(self, name), above_zero=True)
+        for name in ("max_batch_size", "cache_max_size", "num_workers"):
+            self._set(name, check_integer(name, getattr(self, name), at_least=1))
         for name in ("max_queue_size", "cache_max_bytes"):
             if getattr(self, name) is not None:
-                check_integer(name, getattr(self, name), at_least=1)
+                self._set(name, check_integer(name, getattr(self, name), at_least=1))
+        self._set("batch_timeout_ms", check_duration("batch_timeout_ms", self.batch_timeout_ms))
+        self._set(
+            "priority_ageing_ms",
+            check_duration("priority_ageing_ms", self.priority_ageing_ms, above_zero=True),
+        )
+        for name in ("latency_target_ms", "cache_ttl_s", "processor_timeout_ms"):
+            if getattr(self, name) is not None:
+                self._set(name, check_duration(name, getattr(self, name), above_zero=True))
+
+    def _set(self, name: str, value: object) -> None:
+        """Keep a plain Python number in place of one of numpy or pandas, which no file can hold."""
+        object.__setattr__(self, name, value)
 
     def replace(self, **changes: Any) -> OptimizationConfig:
         """Return a copy with some settings changed.
@@ -248,19 +255,33 @@ class InferenceResult(Generic[T]):
     joined: bool = False
 
 
-def check_integer(name: str, value: object, *, at_least: int) -> None:
-    """Raise ``SettingError`` unless ``value`` is a whole number of at least ``at_least``."""
-    if isinstance(value, bool) or not isinstance(value, int) or value < at_least:
+def check_integer(name: str, value: object, *, at_least: int) -> int:
+    """Return a whole number as an ``int``, of whatever library it is.
+
+    Raises
+    ------
+    SettingError
+        It is none, or less than ``at_least``.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | Integral) or value < at_least:
         raise SettingError(f"{name} is {value!r}; expected a whole number of at least {at_least}.")
+    return int(value)
 
 
-def check_duration(name: str, value: object, *, above_zero: bool = False) -> None:
-    """Raise ``SettingError`` unless ``value`` is a finite time that is not negative."""
+def check_duration(name: str, value: object, *, above_zero: bool = False) -> float:
+    """Return a time as a plain number, of whatever library it is.
+
+    Raises
+    ------
+    SettingError
+        It is no finite number, negative, or 0 where that is not allowed.
+    """
     unit = "seconds" if name.endswith("_s") else "milliseconds"
     allowed = f"a finite number of {unit} " + ("above 0" if above_zero else "of at least 0")
-    number = isinstance(value, int | float) and not isinstance(value, bool)
+    number = isinstance(value, int | float | Real) and not isinstance(value, bool)
     if not number or not math.isfinite(value) or value < 0 or (above_zero and value == 0):  # type: ignore[arg-type, operator]
         raise SettingError(f"{name} is {value!r}; expected {allowed}.")
+    return int(value) if isinstance(value, int | Integral) else float(value)  # type: ignore[arg-type]
 
 
 def check_member(name: str, value: object, enum: type[Enum]) -> None:

@@ -12,11 +12,10 @@ def caveats(profile: ServiceProfile, config: OptimizationConfig) -> tuple[str, .
     """Return, a sentence each, what makes a prediction from this profile less than certain."""
     found = list(profile.foreign())
     if not profile.covers(config):
-        rows = profile.points[profile.points["quantization"] == config.quantization.value]
-        sizes, calls = rows["batch_size"], rows["busy_workers"].max()
+        smallest, largest, most_calls = profile.measured_range(config.quantization)
+        sizes = f"up to {largest}" if smallest == 1 else f"{smallest} to {largest}"
         found.append(
-            f"Extrapolated: the profile holds batches of {_range(sizes.min(), sizes.max())} and "
-            f"{calls} calls at once."
+            f"Extrapolated: the profile holds batches of {sizes} and {most_calls} calls at once."
         )
     if config.enable_caching and config.cache_max_bytes is not None:
         found.append(
@@ -26,7 +25,3 @@ def caveats(profile: ServiceProfile, config: OptimizationConfig) -> tuple[str, .
     if config.processor_timeout_ms is not None:
         found.append("processor_timeout_ms is not simulated: model calls run to their end.")
     return tuple(found)
-
-
-def _range(smallest: int, largest: int) -> str:
-    return f"up to {largest}" if smallest == 1 else f"{smallest} to {largest}"

@@ -195,15 +195,15 @@ class ServiceProfile:
 
     def covers(self, config: OptimizationConfig) -> bool:
         """Tell whether all that a config can lead to lies within the measured range."""
-        smallest, largest, most_workers = self._range(config.quantization)
+        smallest, largest, most_workers = self.measured_range(config.quantization)
         return (
             smallest == 1
             and largest >= config.max_batch_size
             and most_workers >= config.num_workers
         )
 
-    def _range(self, quantization: QuantizationType) -> tuple[int, int, int]:
-        """Return smallest and largest batch, and most workers, measured; zeros for none."""
+    def measured_range(self, quantization: QuantizationType) -> tuple[int, int, int]:
+        """Return smallest and largest batch, and most calls at once, measured; zeros for none."""
         key = ("range", quantization)
         found = self._tables.get(key)
         if found is None:

@@ -226,24 +226,23 @@ def test_positions_are_round_numbers_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "from_value", "to_value", "further"),
+    ("name", "from_value", "to_value", "reached"),
     [
-        ("max_batch_size", 8, 9, 10),
-        ("max_batch_size", 8, 5, 2),
-        ("batch_timeout_ms", 1.0, 1.5, 2.0),
-        ("latency_target_ms", 1.5, 1.0, None),
-        ("num_workers", 2, 1, "nothing"),
-        ("enable_caching", True, False, "nothing"),
-        ("batching_strategy", BatchingStrategy.DYNAMIC, BatchingStrategy.FIXED, "nothing"),
+        ("max_batch_size", 8, 11, [14, 12, 10, 16, 6, 1, 128]),
+        ("max_batch_size", 8, 5, [2, 6, 4, 10, 1, 128]),
+        ("batch_timeout_ms", 1.0, 1.5, [2.0, 1.0, 10.0, 0.2, 0.0, 1000.0]),
+        ("latency_target_ms", 1.5, 1.0, [None, 1.5, 7.0, 1000.0]),
+        ("enable_caching", True, False, []),
+        ("batching_strategy", BatchingStrategy.DYNAMIC, BatchingStrategy.FIXED, []),
     ],
 )
-def test_the_next_step_of_a_slider_is_as_far_as_its_last(
-    name: str, from_value: object, to_value: object, further: object
+def test_in_reach_is_what_one_key_makes_of_the_slider_that_moved_last(
+    name: str, from_value: object, to_value: object, reached: list[object]
 ) -> None:
     controls = make_controls(OptimizationConfig(**{name: from_value}))
-    assert controls.step_further() is None
+    assert controls.in_reach() == []
     controls.settings[name].value = to_value
-    expected = None if further == "nothing" else controls.config.replace(**{name: further})
-    assert controls.step_further() == expected
+    expected = [controls.config.replace(**{name: value}) for value in reached]
+    assert controls.in_reach() == expected
     controls.show(OptimizationConfig(max_batch_size=7))
-    assert controls.step_further() is None
+    assert controls.in_reach() == []

@@ -128,6 +128,22 @@ def test_the_next_step_of_a_slider_is_drawn_before_it_is_made(open_dashboard: Op
     assert dashboard.picture.png == before
 
 
+@pytest.mark.parametrize("size", [3, 5, 9, 64])
+def test_what_any_key_of_a_slider_leads_to_is_drawn_before_it_is_pressed(
+    open_dashboard: Open, size: int
+) -> None:
+    dashboard = open_dashboard(config=START.replace(max_batch_size=2))
+    slider = dashboard.controls.settings["max_batch_size"]
+    slider.value = 4
+    answered(dashboard)
+    before = dashboard.picture.png
+    slider.value = size
+    foreseen = dashboard.picture.png
+    assert foreseen != before
+    answered(dashboard)
+    assert dashboard.picture.png == foreseen
+
+
 def test_a_picture_that_was_foreseen_is_not_shown_in_another_theme(open_dashboard: Open) -> None:
     dashboard = open_dashboard(config=START.replace(max_batch_size=3))
     slider = dashboard.controls.settings["max_batch_size"]

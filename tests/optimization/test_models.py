@@ -1,6 +1,7 @@
 from dataclasses import FrozenInstanceError
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 from codomyrmex_lab.optimization import (
@@ -46,6 +47,21 @@ def test_a_refused_setting_names_field_value_and_allowed_range(field, value, all
         OptimizationConfig(**{field: value})
     assert repr(value) in str(refusal.value)
     assert allowed in str(refusal.value)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "kept"),
+    [
+        ("max_batch_size", np.int64(8), 8),
+        ("max_queue_size", np.uint8(8), 8),
+        ("batch_timeout_ms", np.float32(0.5), 0.5),
+        ("cache_ttl_s", np.int64(2), 2),
+    ],
+)
+def test_a_number_out_of_an_array_is_kept_as_a_plain_one(field, value, kept):
+    config = OptimizationConfig(**{field: value})
+    assert repr(getattr(config, field)) == repr(kept)
+    assert config == OptimizationConfig(**{field: kept})
 
 
 def test_replace_changes_a_copy_and_checks_it():

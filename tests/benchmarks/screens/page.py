@@ -28,7 +28,7 @@ __all__ = ["Clock", "opened"]
 
 REST_MS = 300
 """Before a key, until the page has scrolled to its slider; after it, until all is over that follows
-its picture: the numbers, and the next step foreseen."""
+its picture: the numbers, and the next keys foreseen."""
 
 _CELLS = (
     """
@@ -77,7 +77,7 @@ _CLOCK = """
 () => {
   window.clock = { pressed: 0, painted: 0, changes: 0, bytes: 0 };
   const press = (event) => { window.clock.pressed = event.timeStamp; };
-  document.addEventListener("keydown", press, true);
+  for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, press, true);
   const paint = () => requestAnimationFrame(() => { window.clock.painted = performance.now(); });
   const all = { childList: true, subtree: true, characterData: true };
   const screen = document.querySelector(".codomyrmex-screen img.codomyrmex-picture");
@@ -95,7 +95,7 @@ _CLOCK = """
 
 
 class Clock:
-    """Times what a key press brings about on the page."""
+    """Times what a key or a click brings about on the page."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -106,6 +106,18 @@ class Clock:
         handle.focus()
         self.page.wait_for_timeout(REST_MS)
         self.page.keyboard.press(key)
+        return self._painted_ms()
+
+    def click_ms(self, handle: Locator, share: float) -> float:
+        """Return the time from a click on a handle's track to the painted change."""
+        track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]").bounding_box()
+        assert track is not None
+        self.page.wait_for_timeout(REST_MS)
+        x, y = track["x"] + share * track["width"], track["y"] + track["height"] / 2
+        self.page.mouse.click(x, y)
+        return self._painted_ms()
+
+    def _painted_ms(self) -> float:
         self.page.wait_for_function("window.clock.painted > window.clock.pressed")
         took: float = self.page.evaluate("window.clock.painted - window.clock.pressed")
         self.page.wait_for_timeout(REST_MS)

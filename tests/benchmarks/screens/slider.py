@@ -3,9 +3,10 @@
 The floor is a slider whose value comes back as text, on the same page, in turn; so does one that
 shows a picture of the same size which was drawn before: what is above that is simulation and
 drawing, what is below it browser and transport. One key at a time on *Batch size*. *A step* is as
-long as the one before it, and was simulated and drawn while the screen rested; *a jump* is not,
-and goes where nobody was before. Then 100 keys within a second, after which the last value's frame
-must show.
+long as the one before it; *another key* is a page key after an arrow key, or the other way round.
+Both were simulated and drawn while the screen rested. *A jump* is a click on the track, mostly to
+where nobody has been and no key leads. Then 100 keys within a second, after which the last value's
+frame must show.
 
 Why a jump falls short: simulating 100,000 requests takes 5 ms and drawing 7 ms while nothing else
 runs; beside a browser that paints on the second of two cores, up to twice that.
@@ -22,8 +23,11 @@ from tests.benchmarks.runner import Samples, quantile
 from tests.benchmarks.screens.page import Clock, opened
 
 N_KEYS = 60
-JUMPS = ("PageUp", "ArrowRight") * 20
+OTHER_KEYS = ("PageUp", "ArrowRight") * 20
 """Five steps, then one, from 1 to 121: none is as long as the one before it."""
+N_JUMPS = 40
+GOLDEN = 0.618034
+"""Share of the track from one jump to the next, on and on: they do not come near one another."""
 QUANTILES = (("median", 0.5), ("p95", 0.95))
 REACH = {"median": 1.3, "p95": 1.5}
 
@@ -41,7 +45,8 @@ def rows() -> list[Row]:
             for name, handle in (("text", text), ("picture", ready), ("step", batch)):
                 _note(times_ms[name], number, clock.press_ms(handle, key))
         clock.press_ms(batch, "Home")
-        times_ms["jump"] = [clock.press_ms(batch, key) for key in JUMPS]
+        times_ms["other key"] = [clock.press_ms(batch, key) for key in OTHER_KEYS]
+        times_ms["jump"] = [clock.click_ms(batch, GOLDEN * n % 1) for n in range(1, N_JUMPS)]
         n_bytes = _frame_bytes(page)
         bursts = [clock.burst(batch, 100, 1.0) for _ in range(3)]
     return [
@@ -49,6 +54,8 @@ def rows() -> list[Row]:
         *_times("picture drawn before", times_ms["picture"]),
         *_times("a step, to its painted frame", times_ms["step"]),
         *_against_text("a step against the text", times_ms["step"], times_ms["text"]),
+        *_times("another key, to its painted frame", times_ms["other key"]),
+        *_against_text("another key against the text", times_ms["other key"], times_ms["text"]),
         *_times("a jump, to its painted frame", times_ms["jump"]),
         *_against_text("a jump against the text", times_ms["jump"], times_ms["text"]),
         alone("bytes per frame", "KB", _one(n_bytes / 1e3), Reach(at_most=100.0)),

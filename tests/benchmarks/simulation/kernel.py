@@ -4,10 +4,10 @@ The kernel alone, warm, on one core, from arrays to arrays: 20,000 requests per 
 Zipf-distributed keys through a cache of 1,000, DYNAMIC with batches up to 32 and 2 ms, one worker,
 service times with noise. *Reference*: the same in plain Python, out of the engine's own parts, at
 100,000 requests. ``simpy``: the same model, each request a process as in its documentation, at
-100,000 requests; ``lean simpy``, there for information: one process for all arrivals. The answers of both are those of the
-kernel to the ns, or the measure fails. 100,000 requests are over in 2 ms, so that twenty runs in a
-row are timed in each round. *Everything on*: three priorities, deadlines, a bounded queue that
-sheds, and a time to live.
+100,000 requests; ``lean simpy``, there for information: one process for all arrivals. The answers
+of both are those of the kernel to the ns, or the measure fails. 100,000 requests are over in 2 ms,
+so that twenty runs in a row are timed in each round. *Everything on*: three priorities, deadlines,
+a bounded queue that sheds, and a time to live.
 """
 
 import time

@@ -1,0 +1,40 @@
+"""Where a slider can stand, and where its keys lead from there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import ipywidgets as widgets
+
+__all__ = ["places_in_reach", "positions"]
+
+_PAGE = 5
+"""Positions that the page keys move a handle in JupyterLab's sliders."""
+
+
+def positions(widget: Any) -> Sequence[Any]:
+    """Return the values that a slider can stand on; none of what is no slider."""
+    if isinstance(widget, widgets.IntSlider):
+        return range(widget.min, widget.max + 1)
+    if isinstance(widget, widgets.SelectionSlider):
+        return [value for _, value in widget.options]
+    return ()
+
+
+def places_in_reach(place: int, step: int, n_positions: int) -> list[int]:
+    """Return the places that one key leads to, the likeliest first.
+
+    Parameters
+    ----------
+    place : int
+        Where the handle stands.
+    step : int
+        How far it has just come; whoever follows a slider moves on as far as before.
+    n_positions : int
+        Length of the slider.
+    """
+    steps = (step, 1, -1, _PAGE, -_PAGE)
+    places = [min(max(place + one, 0), n_positions - 1) for one in steps]
+    ends = [0, n_positions - 1]
+    return [one for one in dict.fromkeys([*places, *ends]) if one != place]
