@@ -69,6 +69,14 @@ def test_what_engine_and_driver_add_is_measured_on_the_engine():
     assert (np.diff(extra_ns) >= 0).all()
 
 
+def test_calls_one_after_the_other_are_warm_although_the_engine_rests_between_them():
+    found = profile(Sleeper(), WORKLOAD, **{**QUICK, "batch_sizes": (1, 4), "with_engine": True})
+    for _, of_size in found.cold_starts.groupby("batch_size"):
+        assert of_size["extra_ms"].iloc[0] == 0
+        assert of_size["idle_ms"].is_monotonic_increasing
+        assert 0 < of_size["idle_ms"].iloc[0] < of_size["idle_ms"].iloc[1]
+
+
 def test_calls_that_take_time_from_each_other_take_longer_at_once():
     found = medians(profile(in_python, WORKLOAD, **QUICK))
     assert found[2, 4] > 1.5 * found[1, 4]

@@ -31,6 +31,36 @@ def test_oldest_request_leaves_at_its_timeout_and_the_last_at_the_flush():
     assert trace.metadata["config"] == CONFIG
 
 
+RESTS = {0.5: 0.0, 10.0: 1.0}
+"""Nothing is added after rests of up to 0.5 ms, and up to 1 ms after longer ones."""
+ONE_BY_ONE = OptimizationConfig(
+    max_batch_size=1, num_workers=1, batch_timeout_ms=0.0, enable_caching=False
+)
+
+
+def service_ms(arrival_ms):
+    """Return the time of each call, where a warm one takes 1 ms."""
+    slow_after_rests = profile_of(lambda calls, size, cost: 1.0, cold_ms=RESTS)
+    workload = Workload(np.array(arrival_ms) / 1e3)
+    return simulate(workload, slow_after_rests, ONE_BY_ONE).batches["service_ms"].to_numpy()
+
+
+def test_after_a_long_rest_some_calls_go_by_until_they_are_as_fast_as_before():
+    times = service_ms(np.zeros(100))
+    assert times[0] == pytest.approx(2.0)
+    assert (np.diff(times) <= 1e-6).all()
+    assert times[10] < 1.2
+    assert times[-1] == pytest.approx(1.0)
+
+
+def test_short_rest_of_a_processor_that_rests_much_is_no_warm_one():
+    every_11_ms = np.arange(60) * 11.0
+    soon_after = np.append(every_11_ms, every_11_ms[-1] + 2.6)
+    in_a_row = np.append(np.zeros(60), 120.0)
+    assert service_ms(soon_after)[-1] > 1.5
+    assert service_ms(in_a_row)[-2:].tolist() == pytest.approx([1.0, 1.12], abs=0.05)
+
+
 def test_deadline_that_passes_while_all_workers_compute_is_seen_when_one_is_idle():
     workload = Workload(
         [0.0, 0.0, 0.0005, 0.1],  # until the last has come nothing is flushed

@@ -20,14 +20,20 @@ __all__ = [
     "DELIVERING",
     "DISPATCHING",
     "IDLE",
+    "IDLE_WEIGHT",
     "begin_call",
     "idle_crew",
+    "idle_now",
     "next_worker",
     "settle",
 ]
 
 Times = NDArray[np.float64]
 IDLE, DISPATCHING, COMPUTING, DELIVERING = range(4)
+IDLE_WEIGHT = 0.2
+"""Of the latest time without a call, in how idle the processor was. What a call takes longer
+follows this average more closely than the latest time: a processor that rests half of the time is
+slow after short rests too, and needs some calls after a long one until it is as fast as before."""
 _WORKER = np.dtype(
     [
         ("phase", np.int64),
@@ -65,12 +71,19 @@ def next_worker(crew: NDArray[Any]) -> int:
 
 
 @part
+def idle_now(average_ns: float, gap_ns: float, idle_ns: Times) -> float:
+    """Return how long no call ran, on average, the latest time being ``gap_ns``."""
+    most_ns: float = idle_ns[len(idle_ns) - 1]
+    return average_ns + IDLE_WEIGHT * (min(gap_ns, most_ns) - average_ns)
+
+
+@part
 def begin_call(
-    worker: Any, levels: Times, idle_ns: Times, extra_ns: Times, unused_ns: float
+    worker: Any, levels: Times, idle_ns: Times, extra_ns: Times, average_ns: float
 ) -> None:
-    """Begin the model call of a batch after none has run for ``unused_ns``."""
+    """Begin the model call of a batch, the average time without one being ``average_ns``."""
     worker.level, worker.share = _between(worker.cost, levels)
-    row, share = _between(unused_ns, idle_ns)
+    row, share = _between(average_ns, idle_ns)
     worker.extra_ns = extra_ns[row, worker.size]
     if share > 0:
         worker.extra_ns += share * (extra_ns[row + 1, worker.size] - extra_ns[row, worker.size])

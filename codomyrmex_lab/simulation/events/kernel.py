@@ -27,6 +27,7 @@ from codomyrmex_lab.simulation.events.crew import (
     IDLE,
     begin_call,
     idle_crew,
+    idle_now,
     next_worker,
     settle,
 )
@@ -144,6 +145,7 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
     n_arrived, n_batches, n_calls, n_idle = ZERO, ZERO, ZERO, plan.n_workers
     worker_ns = door_ns = due_ns = FOREVER_NS
     last_end_ns, cause, flushed = NEVER, TIMED, False
+    average_ns = plan.idle_ns[len(plan.idle_ns) - 1]  # as after a long rest
     awake_until_ns = lock_from_ns = lock_until_ns = NEVER
 
     while True:
@@ -165,10 +167,11 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
             n_calls_before = n_calls
             if worker.phase == DISPATCHING:
                 calls.start_ns[index(worker.batch)] = now_ns
-                unused_ns = 0.0
+                gap_ns = 0.0
                 if n_calls == 0:
-                    unused_ns = np.inf if last_end_ns == NEVER else float(now_ns - last_end_ns)
-                begin_call(worker, plan.levels, plan.idle_ns, plan.extra_ns, unused_ns)
+                    gap_ns = np.inf if last_end_ns == NEVER else float(now_ns - last_end_ns)
+                average_ns = idle_now(average_ns, gap_ns, plan.idle_ns)
+                begin_call(worker, plan.levels, plan.idle_ns, plan.extra_ns, average_ns)
                 n_calls += 1
             elif worker.phase == COMPUTING:
                 last_end_ns = now_ns

@@ -33,8 +33,8 @@ class Plan(NamedTuple):
 
     ``table[level, calls, size]`` is the time of a batch, in ns, whose costliest request costs
     ``levels[level]``, while so many calls run. Batch number b takes ``factors[b % len(factors)]``
-    times as long, and ``extra_ns[gap, size]`` more, by the time ``idle_ns[gap]`` for which no call
-    ran before it.
+    times as long, and ``extra_ns[gap, size]`` more, by the average time ``idle_ns[gap]`` for which
+    no call ran before it and those before.
 
     ``dispatch_ns`` and ``deliver_ns`` are indexed by the size of the batch; for these and the
     other overheads see :class:`~codomyrmex_lab.simulation.overheads.Overheads`.

@@ -23,6 +23,7 @@ from codomyrmex_lab.optimization.flights import ABSENT, Flights
 from codomyrmex_lab.optimization.models import NS_PER_MS, OptimizationConfig, QueueFullAction
 from codomyrmex_lab.optimization.request import PendingRequest, Terms
 from codomyrmex_lab.optimization.waiting import WaitingLine
+from codomyrmex_lab.simulation.events.crew import IDLE_WEIGHT
 from codomyrmex_lab.simulation.events.driver import SWITCH_NS
 from codomyrmex_lab.simulation.events.failures import EXPIRED, LATE, NO_PLACE, REJECTED, SHED
 from codomyrmex_lab.simulation.events.outcome import Calls, Outcome
@@ -76,19 +77,30 @@ class Processor:
     plan: Plan
     calls: list[ModelCall] = field(default_factory=list)
     last_end_ns: int | None = None
+    idle_ns: float | None = None
 
     def begin(self, number: int, size: int, cost: float, now_ns: int) -> ModelCall:
         """Begin the call of the batch of a number."""
-        plan, unused_ns = self.plan, 0.0
-        if not self.calls:
-            unused_ns = math.inf if self.last_end_ns is None else float(now_ns - self.last_end_ns)
-        extra_ns = _interpolated(unused_ns, plan.idle_ns.tolist(), plan.extra_ns[:, size].tolist())
+        plan = self.plan
+        self.idle_ns = self._idle_now(now_ns)
+        extra_ns = _interpolated(
+            self.idle_ns, plan.idle_ns.tolist(), plan.extra_ns[:, size].tolist()
+        )
         factor = float(plan.factors[number % len(plan.factors)])
         call = ModelCall(size, cost, factor, extra_ns, now_ns)
         n_before = len(self.calls)
         self.calls.append(call)
         self._settle(n_before, now_ns)
         return call
+
+    def _idle_now(self, now_ns: int) -> float:
+        """Return how long no call ran, on average over the latest ones."""
+        most_ns = float(self.plan.idle_ns[-1])
+        before_ns = most_ns if self.idle_ns is None else self.idle_ns
+        gap_ns = math.inf if self.last_end_ns is None else float(now_ns - self.last_end_ns)
+        if self.calls:
+            gap_ns = 0.0
+        return before_ns + IDLE_WEIGHT * (min(gap_ns, most_ns) - before_ns)
 
     def end(self, call: ModelCall, now_ns: int) -> None:
         """End a call."""

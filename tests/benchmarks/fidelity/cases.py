@@ -23,7 +23,7 @@ from tests.benchmarks.runner import Samples
 __all__ = ["LOADS", "azure", "kept", "measured_report", "rows_of", "shared_data"]
 
 LOADS = (0.5, 0.7, 0.85)
-N_REPLAYS = 3
+N_REPLAYS = 4
 CALM = 0.05
 _WORDS = {
     "p50_ms": "p50",
@@ -75,7 +75,7 @@ def measured_report(
     replay_s: float,
     **profiled: Any,
 ) -> FidelityReport:
-    """Replay every config at a load for about ``replay_s``, three times, and compare.
+    """Replay every config at a load for about ``replay_s``, four times, and compare.
 
     The profile is measured anew before each round of replays: the speed of a shared machine drifts.
     """
