@@ -24,9 +24,9 @@ MEASURES = (
 PEERS = ("batched", "async-batcher", "cachetools", "cachebox", "onnxruntime")
 DID_NOT_PAY: tuple[str, ...] = (
     "A second worker that prepares and delivers while the first is in the model: 0.92 of the raw "
-    "model on a device that is a lock, against 0.94 with one worker: the thread that delivers holds "
-    "the GIL which the other needs to enter the model. A device with a queue of its own has the "
-    "next batch before it needs it: 0.999.",
+    "model on a device that is a lock, against 0.94 with one worker: the thread that delivers "
+    "holds the GIL which the other needs to enter the model. A device with a queue of its own has "
+    "the next batch before it needs it: 0.999.",
     "A request without slots, its seldom used fields as class attributes: 5.8 µs per open-loop "
     "request against 5.2 with slots.",
     "Applying the recent accesses of the cache without repetitions (the last one of each key): "
@@ -36,7 +36,7 @@ DID_NOT_PAY: tuple[str, ...] = (
     "Testing requests that leave the line for being ordinary all at once instead of one by one: "
     "32 µs between two model calls of 64 either way, with warm caches.",
     "Requests from the inbox into the line in one go, tested for being ordinary by their set of "
-    "terms: 4 µs instead of 11 for 64 in a loop of its own, nothing at saturation, where the caches "
+    "terms: 4 µs instead of 11 for 64 in a loop of its own, nothing at saturation, where caches "
     "are cold.",
     "Waking one, three or four callers of a batch at a time instead of two: 58,000, 50,000 and "
     "47,000 requests/s of 64 threads against 56,000 to 62,000.",

@@ -14,8 +14,8 @@ DID_NOT_PAY: tuple[str, ...] = (
     "Visits of 4 ms to each point: the first 2 to 4 ms after a pause are up to 1.8 times as slow.",
     "One addition for a call after a pause, whatever the batch: a call of 64 requests is slower by "
     "0.7 ms after 1 ms of rest, one of 4 by 0.16.",
-    "What a call takes longer after a rest by the latest rest alone: it explains 37% of the variance "
-    "of 8 requests' times over five loads, the average of the latest rests 47%.",
+    "What a call takes longer after a rest by the latest rest alone: it explains 37% of the "
+    "variance of 8 requests' times over five loads, the average of the latest rests 47%.",
     "Replays of 10 s: the profile is older by then, and the machine another.",
     "Noise drawn from the residuals of all points: small batches and calls that share the cores "
     "vary far more, and p99 of one worker came out twice too high.",
