@@ -18,7 +18,7 @@ def capacity_rps(plan: Plan, cost: float = 0.0) -> float:
     """Return the requests per second that all workers compute in full batches, of one cost."""
     size, busy = plan.max_batch_size, plan.n_workers
     service_ns = float(np.interp(cost, plan.levels, plan.table[:, busy, size]))
-    service_ns *= float(plan.factors.mean())
+    service_ns *= float(plan.factors[-1].mean())
     whole_ns = service_ns + float(plan.dispatch_ns[size] + plan.deliver_ns[size])
     return busy * size / whole_ns * 1e9 if whole_ns else math.inf
 

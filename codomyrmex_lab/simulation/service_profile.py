@@ -282,11 +282,11 @@ class ServiceProfile:
             self._tables[key] = table
         return table
 
-    def noise(self, config: OptimizationConfig) -> NDArray[np.float64]:
-        """Return the residuals that belong to a config.
+    def noise(self, n_calls: int, max_batch_size: int) -> NDArray[np.float64]:
+        """Return the residuals of so many calls at once.
 
         Small batches, and calls that other calls disturb, vary more: only residuals of as many
-        workers as the config has count, and of batches up to four times smaller than its largest.
+        calls at once count, and of batches up to four times smaller than the largest.
 
         Returns
         -------
@@ -295,11 +295,11 @@ class ServiceProfile:
         """
         if not len(self.residual_sources):
             return self.residuals
-        key = ("noise", config.num_workers, config.max_batch_size)
+        key = ("noise", n_calls, max_batch_size)
         if key not in self._tables:
-            workers, sizes = self.residual_sources.T
-            near = workers == _nearest_up(workers, config.num_workers)
-            largest = _nearest_up(sizes[near], config.max_batch_size)
+            calls, sizes = self.residual_sources.T
+            near = calls == _nearest_up(calls, n_calls)
+            largest = _nearest_up(sizes[near], max_batch_size)
             self._tables[key] = self.residuals[near & (sizes <= largest) & (4 * sizes > largest)]
         return self._tables[key]
 

@@ -42,7 +42,7 @@ def simulate(
         Settings; ``cache_max_bytes`` and ``processor_timeout_ms`` are not simulated.
     seed : int
         Of the draws from the profile's residuals, at least 0. Batch number b draws the same one
-        under any config.
+        under any config, where as many calls run beside its own.
     speed : float
         How many times faster than the workload's own times, above 0.
     extrapolate : bool

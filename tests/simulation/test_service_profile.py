@@ -165,15 +165,14 @@ def test_call_right_after_another_takes_nothing_longer():
     np.testing.assert_allclose(extra_ns[:, 1], [0, 0.1e6, 0.5e6])
 
 
-def test_noise_of_a_config_is_that_of_its_workers_and_of_batches_like_its_own():
+def test_noise_of_a_call_is_that_of_as_many_calls_at_once_and_of_batches_like_its_own():
     sources = [(1, 1), (1, 4), (1, 32), (2, 32), (2, 32)]
     profile = ServiceProfile(
         linear_profile().points, [0.5, 0.8, 1.0, 1.2, 1.5], residual_sources=np.array(sources)
     )
-    one, two = OptimizationConfig(num_workers=1), OptimizationConfig(num_workers=2)
-    assert profile.noise(one.replace(max_batch_size=20)).tolist() == [1.0]
-    assert profile.noise(one.replace(max_batch_size=3)).tolist() == [0.8]
-    assert profile.noise(two).tolist() == [1.2, 1.5]
+    assert profile.noise(1, 20).tolist() == [1.0]
+    assert profile.noise(1, 3).tolist() == [0.8]
+    assert profile.noise(2, 8).tolist() == [1.2, 1.5]
     with pytest.raises(ProfileError, match="residual_sources has 2 rows"):
         ServiceProfile(profile.points, [1.0], residual_sources=np.ones((2, 2), np.int64))
 

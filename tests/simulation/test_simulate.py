@@ -61,6 +61,17 @@ def test_short_rest_of_a_processor_that_rests_much_is_no_warm_one():
     assert service_ms(in_a_row)[-2:].tolist() == pytest.approx([1.0, 1.12], abs=0.05)
 
 
+def test_call_varies_as_those_do_that_have_as_many_others_beside_them():
+    profile = replace(
+        profile_of(lambda calls, size, cost: 10.0),
+        residuals=np.array([1.0, 3.0]),
+        residual_sources=np.array([(1, 1), (2, 1)]),
+    )
+    beside_and_alone = Workload([0.0, 0.001, 0.1])
+    times = simulate(beside_and_alone, profile, ONE_BY_ONE.replace(num_workers=2)).batches
+    assert times["service_ms"].tolist() == pytest.approx([10.0, 30.0, 10.0])
+
+
 def test_deadline_that_passes_while_all_workers_compute_is_seen_when_one_is_idle():
     workload = Workload(
         [0.0, 0.0, 0.0005, 0.1],  # until the last has come nothing is flushed

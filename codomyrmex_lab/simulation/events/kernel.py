@@ -172,6 +172,8 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                     gap_ns = np.inf if last_end_ns == NEVER else float(now_ns - last_end_ns)
                 average_ns = idle_now(average_ns, gap_ns, plan.idle_ns)
                 begin_call(worker, plan.levels, plan.idle_ns, plan.extra_ns, average_ns)
+                place = index(worker.batch) % index(plan.factors.shape[1])
+                worker.factor = plan.factors[index(n_calls), place]
                 n_calls += 1
             elif worker.phase == COMPUTING:
                 last_end_ns = now_ns
@@ -327,7 +329,6 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
             calls.size[number], calls.reason[number] = size, reason
             calls.worker[number] = who
             worker.batch, worker.first, worker.size = n_batches, n_left, size
-            worker.factor = plan.factors[number % index(len(plan.factors))]
             worker.cost = 0.0
             for position in range(n_left, n_left + size):
                 if line is not None:

@@ -32,9 +32,10 @@ class Plan(NamedTuple):
     ``strategy`` and ``queue_full`` are positions in ``STRATEGIES`` and ``ACTIONS``.
 
     ``table[level, calls, size]`` is the time of a batch, in ns, whose costliest request costs
-    ``levels[level]``, while so many calls run. Batch number b takes ``factors[b % len(factors)]``
-    times as long, and ``extra_ns[gap, size]`` more, by the average time ``idle_ns[gap]`` for which
-    no call ran before it and those before.
+    ``levels[level]``, while so many calls run. Batch number b takes
+    ``factors[others, b % n_factors]`` times as long, where so many other calls run when its own
+    begins, and ``extra_ns[gap, size]`` more, by the average time ``idle_ns[gap]`` for which no
+    call ran before it and those before.
 
     ``dispatch_ns`` and ``deliver_ns`` are indexed by the size of the batch; for these and the
     other overheads see :class:`~codomyrmex_lab.simulation.overheads.Overheads`.
@@ -115,7 +116,7 @@ def make_plan(
         table=profile.service_table_ns(
             config.quantization, config.num_workers, config.max_batch_size, extrapolate=extrapolate
         ),
-        factors=_factors(profile.noise(config), seed),
+        factors=_factors(profile, config, seed),
         idle_ns=idle_ns,
         extra_ns=extra_ns,
         submit_ns=_lateness(profile, seed),
@@ -151,11 +152,20 @@ def _lateness(profile: ServiceProfile, seed: int) -> NDArray[np.int64]:
     return _whole_ns(profile.overheads.submit_ns * _drawn(ratios.tobytes(), (seed, 1)))
 
 
-def _factors(residuals: NDArray[np.float64], seed: int) -> NDArray[np.float64]:
+def _factors(profile: ServiceProfile, config: OptimizationConfig, seed: int) -> NDArray[np.float64]:
     """Draw the factors of the batches; where residuals do not differ, one stands for all."""
-    if (residuals == residuals[0]).all():
-        return residuals[:1].copy()
-    return _drawn(residuals.tobytes(), (seed,)).copy()
+    residuals = [
+        profile.noise(n_calls, config.max_batch_size)
+        for n_calls in range(1, config.num_workers + 1)
+    ]
+    if all((one == one[0]).all() for one in residuals):
+        return np.array([one[:1] for one in residuals])
+    return _drawn_rows(tuple(one.tobytes() for one in residuals), seed)
+
+
+@lru_cache(maxsize=32)
+def _drawn_rows(residuals: tuple[bytes, ...], seed: int) -> NDArray[np.float64]:
+    return np.array([_drawn(one, (seed,)) for one in residuals])
 
 
 @lru_cache(maxsize=32)  # a search asks for the same ones for every config

@@ -86,7 +86,8 @@ class Processor:
         extra_ns = _interpolated(
             self.idle_ns, plan.idle_ns.tolist(), plan.extra_ns[:, size].tolist()
         )
-        factor = float(plan.factors[number % len(plan.factors)])
+        factors = plan.factors[len(self.calls)]
+        factor = float(factors[number % len(factors)])
         call = ModelCall(size, cost, factor, extra_ns, now_ns)
         n_before = len(self.calls)
         self.calls.append(call)

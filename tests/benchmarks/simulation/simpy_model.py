@@ -21,7 +21,7 @@ class ArrivalsInOneProcess:
         self.env = simpy.Environment()
         self.arrivals = list(zip(traffic.arrival_ns.tolist(), traffic.key.tolist(), strict=True))
         self.service_ns = plan.table[0, 1].tolist()
-        self.factors = plan.factors.tolist()
+        self.factors = plan.factors[0].tolist()  # of one worker
         self.plan = plan
         self.waiting: deque[int] = deque()
         self.cache: OrderedDict[int, bool] = OrderedDict()
