@@ -19,8 +19,8 @@ the next three, while nothing else ran and no time was stolen from the machine; 
 19, 23 and 42 ms. Two replays of one case lie up to 19 times as far apart as the smaller of them,
 and a median error of 5% is out of reach for any prediction. The predicted tails are mostly the
 smaller ones: slow seconds of the machine last, while the noise of a simulation is drawn for each
-call alone. This table was taken before
-noise was drawn by how many calls run at once; for two workers p95 was 55% too high at 50%.
+call alone. This table was taken before it was drawn by how many calls run at once; for two workers
+p95 was 55% too high at 50%.
 """
 
 from __future__ import annotations
