@@ -46,10 +46,7 @@ def rows() -> list[Row]:
                 _note(times_ms[name], number, clock.press_ms(handle, key))
         clock.press_ms(batch, "Home")
         times_ms["other key"] = [clock.press_ms(batch, key) for key in OTHER_KEYS]
-        times_ms["text jump"], times_ms["jump"] = [], []
-        for number in range(1, N_JUMPS):
-            for name, handle in (("text jump", text), ("jump", batch)):
-                times_ms[name].append(clock.click_ms(handle, GOLDEN * number % 1))
+        times_ms["jump"] = [clock.click_ms(batch, GOLDEN * n % 1) for n in range(1, N_JUMPS)]
         n_bytes = _frame_bytes(page)
         bursts = [clock.burst(batch, 100, 1.0) for _ in range(3)]
     return [
@@ -59,9 +56,8 @@ def rows() -> list[Row]:
         *_against_text("a step against the text", times_ms["step"], times_ms["text"]),
         *_times("another key, to its painted frame", times_ms["other key"]),
         *_against_text("another key against the text", times_ms["other key"], times_ms["text"]),
-        *_times("text round trip of a jump", times_ms["text jump"]),
         *_times("a jump, to its painted frame", times_ms["jump"]),
-        *_against_text("a jump against the text", times_ms["jump"], times_ms["text jump"]),
+        *_against_text("a jump against the text", times_ms["jump"], times_ms["text"]),
         alone("bytes per frame", "KB", _one(n_bytes / 1e3), Reach(at_most=100.0)),
         alone(
             "100 keys in a second: last frame after the last key",
