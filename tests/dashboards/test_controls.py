@@ -1,5 +1,6 @@
 """The controls hold exactly one config, and say which settings have no effect."""
 
+import os
 import threading
 from dataclasses import fields
 
@@ -232,6 +233,7 @@ def test_positions_are_round_numbers_in_order() -> None:
         ("max_batch_size", 8, 5, [2, 6, 4, 10, 1, 128]),
         ("batch_timeout_ms", 1.0, 1.5, [2.0, 1.0, 10.0, 0.2, 0.0, 1000.0]),
         ("latency_target_ms", 1.5, 1.0, [None, 1.5, 7.0, 1000.0]),
+        ("num_workers", 2, 1, [2, 6, max(8, os.cpu_count() or 1)]),
         ("enable_caching", True, False, []),
         ("batching_strategy", BatchingStrategy.DYNAMIC, BatchingStrategy.FIXED, []),
     ],

@@ -6,15 +6,15 @@ outstanding through ``RequestBatcher.submit_async``, waiting for the oldest befo
 timeout 100 ms, which never comes. *sleep*: batches of 64, 2 ms and 20 µs per input, releasing the
 GIL, in any number of threads at once. *device*: the same, but one batch at a time, as on an
 accelerator that executes in order what was queued; with two workers one batch is prepared while the
-other runs. *digits*: the ONNX model in ``data/``, FP32, one thread per
-model call; batches of 128, which take 3 ms. *Floor*: the same load on a plain batcher, with one
-bare lock in place of each future, which does nothing but queue, collect, call the model and wake.
+other runs. *digits*: the ONNX model in ``data/``, FP32, one thread per model call; batches of 128,
+which take 3 ms. *Floor*: the same load on a plain batcher, with one bare lock in place of each
+future, which does nothing but queue, collect, call the model and wake.
 
 Of a sleeping batch's 3.4 ms, 0.06 to 0.11 go into answering 64 callers and collecting the next 64,
 with the machine's hour; the floor's do too. The digits with two workers carry no mark: there the
 raw model has both cores to itself, while engine and floor share them with the thread that submits.
-A request costs the model 12.5 µs of the two cores, so that 0.97 would leave the caller's thread and
-the engine together 0.4 µs for it; the caller's three calls alone take longer.
+With both cores at it the model takes 12.5 µs per request, so that 0.97 would leave caller and
+engine together 0.8 µs of processor time for each; submitting and answering take 2 to 3 (open_loop).
 """
 
 import queue
@@ -60,11 +60,7 @@ def rows() -> list[Row]:
 
 
 def _rows(
-    name: str,
-    model: Model,
-    inputs: list[Any],
-    n_workers: int,
-    marked: bool = True,
+    name: str, model: Model, inputs: list[Any], n_workers: int, marked: bool = True
 ) -> list[Row]:
     samples = in_turn(
         {
