@@ -24,7 +24,7 @@ from codomyrmex_lab.simulation.profile_checks import (
 )
 from codomyrmex_lab.simulation.profile_file import read_profile, write_profile
 from codomyrmex_lab.simulation.profile_from_trace import profile_parts_of
-from codomyrmex_lab.simulation.profile_table import service_table_ns
+from codomyrmex_lab.simulation.variant_times import VariantTimes
 from codomyrmex_lab.tracing import Trace
 from codomyrmex_lab.tracing.provenance import model_identity, provenance
 
@@ -92,7 +92,7 @@ class ServiceProfile:
     _tables: dict[tuple[Any, ...], NDArray[np.float64]] = field(
         init=False, repr=False, default_factory=dict
     )
-    _cold: dict[tuple[Any, ...], tuple[NDArray[np.float64], NDArray[np.float64]]] = field(
+    _variants: dict[QuantizationType, VariantTimes] = field(
         init=False, repr=False, default_factory=dict
     )
 
@@ -204,15 +204,7 @@ class ServiceProfile:
 
     def measured_range(self, quantization: QuantizationType) -> tuple[int, int, int]:
         """Return smallest and largest batch, and most calls at once, measured; zeros for none."""
-        key = ("range", quantization)
-        found = self._tables.get(key)
-        if found is None:
-            rows = self.points[self.points["quantization"] == quantization.value]
-            sizes, workers = rows["batch_size"], rows["busy_workers"]
-            ends = (sizes.min(), sizes.max(), workers.max()) if len(rows) else (0, 0, 0)
-            found = self._tables[key] = np.array(ends, dtype=np.float64)
-        smallest, largest, most_workers = map(int, found)
-        return smallest, largest, most_workers
+        return self._variant(quantization).measured_range
 
     def service_times_ns(
         self,
@@ -276,8 +268,8 @@ class ServiceProfile:
         if table is None:
             if len(self._tables) >= _MOST_TABLES:
                 self._tables.clear()
-            table = service_table_ns(
-                self.points, quantization, n_workers, max_batch_size, extrapolate=extrapolate
+            table = self._variant(quantization).service_table_ns(
+                n_workers, max_batch_size, extrapolate=extrapolate
             )
             self._tables[key] = table
         return table
@@ -325,31 +317,14 @@ class ServiceProfile:
             The times to add, by gap and batch size: linear in between, constant beyond the last;
             nothing after no gap, since that is what service times are measured at.
         """
-        key = (quantization, n_workers, max_batch_size)
-        found = self._cold.get(key)
-        if found is None:
-            found = self._cold[key] = self._cold_start(*key)
-        return found
+        return self._variant(quantization).cold_start(n_workers, max_batch_size)
 
-    def _cold_start(
-        self, quantization: QuantizationType, n_workers: int, max_batch_size: int
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        cold = self.cold_starts
-        rows = cold[(cold["quantization"] == quantization.value) & (cold["n_workers"] <= n_workers)]
-        if rows.empty:
-            return np.zeros(1), np.zeros((1, max_batch_size + 1))
-        rows = rows[rows["n_workers"] == rows["n_workers"].max()]
-        idle_ms = np.unique(np.append(rows["idle_ms"], 0.0))
-        by_size = {
-            size: np.interp(
-                idle_ms, np.append(0.0, one["idle_ms"]), np.append(0.0, one["extra_ms"])
-            )
-            for size, one in rows.groupby("batch_size")
-        }
-        sizes = np.arange(max_batch_size + 1)
-        rows_ms = np.transpose(list(by_size.values()))
-        extra_ms = [np.interp(sizes, list(by_size), row_ms) for row_ms in rows_ms]
-        return idle_ms * 1e6, np.array(extra_ms) * 1e6
+    def _variant(self, quantization: QuantizationType) -> VariantTimes:
+        found = self._variants.get(quantization)
+        if found is None:
+            found = VariantTimes(self.points, self.cold_starts, quantization)
+            self._variants[quantization] = found
+        return found
 
     def foreign(self, model: Any = None) -> tuple[str, ...]:
         """Say, a sentence each, whether the profile is of another machine or another model."""
