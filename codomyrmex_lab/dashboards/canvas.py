@@ -26,7 +26,7 @@ from codomyrmex_lab.plots.theme import Theme
 
 __all__ = ["LEFT_IN", "RIGHT_IN", "BlittedCanvas", "Cell", "grid_of_cells", "header_cell"]
 
-_LOOKS_PER_CELL = 8
+_LOOKS_PER_CELL = 16
 LEFT_IN, RIGHT_IN = 0.56, 0.46
 """What the main axes of a cell leave free at their sides, in inches."""
 _TOP_IN, _BOTTOM_IN = 0.25, 0.37

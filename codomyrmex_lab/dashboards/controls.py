@@ -12,7 +12,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from codomyrmex_lab.dashboards.scales import logarithmic_positions
-from codomyrmex_lab.dashboards.slider_keys import places_in_reach, positions
+from codomyrmex_lab.dashboards.slider_keys import places_ahead, positions, steps_ahead
 from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.optimization.models import (
     BatchingStrategy,
@@ -105,21 +105,27 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
         notes: str = self._notes.value
         return notes
 
-    def in_reach(self) -> list[OptimizationConfig]:
-        """Return the configs that one key makes of this one, on the slider that moved last.
+    def ahead(self) -> list[OptimizationConfig]:
+        """Return the configs that the next movement of a slider may make of this one.
 
-        The likeliest comes first.
+        The likeliest comes first: all of the slider that moved last, then a step of each other.
         """
         with self._reading:
-            if self._step is None:
-                return []
-            name, step = self._step
-            values = positions(self.settings[name])
-            place = values.index(self.settings[name].value)
+            moved, step = self._step or ("", 0)
             configs = []
-            for other in places_in_reach(place, step, len(values)):
-                with suppress(SettingError):
-                    configs.append(self._config_with(**{name: values[other]}))
+            for name in sorted(self.settings, key=lambda name: name != moved):
+                values = positions(self.settings[name])
+                if not values:
+                    continue
+                place = values.index(self.settings[name].value)
+                in_use = name == moved
+                for other in (
+                    places_ahead(place, step, len(values))
+                    if in_use
+                    else steps_ahead(place, len(values))
+                ):
+                    with suppress(SettingError):
+                        configs.append(self._config_with(**{name: values[other]}))
             return configs
 
     def show(self, config: OptimizationConfig) -> None:

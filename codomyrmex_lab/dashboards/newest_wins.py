@@ -34,7 +34,7 @@ class NewestWins(Generic[T]):
     ) -> None:
         self._work = work
         self._settle_s = settle_s
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # re-entrant
         self._next: list[T] = []  # at most one
         self._stop: threading.Event | None = None  # of the work that runs
         self._closed = False
@@ -51,6 +51,14 @@ class NewestWins(Generic[T]):
                 self._stop.set()
             self._changed.notify_all()
 
+    def drop(self) -> None:
+        """Drop what waits and stop what runs."""
+        with self._changed:
+            self._next.clear()
+            if self._stop is not None:
+                self._stop.set()
+            self._changed.notify_all()
+
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until there is nothing left to do; return whether that came within the timeout."""
         with self._changed:
@@ -60,10 +68,7 @@ class NewestWins(Generic[T]):
         """Drop what waits, stop what runs and end the thread; return whether it has ended."""
         with self._changed:
             self._closed = True
-            self._next.clear()
-            if self._stop is not None:
-                self._stop.set()
-            self._changed.notify_all()
+            self.drop()
         if self._thread is not threading.current_thread():
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -81,8 +86,10 @@ class NewestWins(Generic[T]):
     def _take(self) -> tuple[T, threading.Event] | None:
         """Wait for an item that has stood for the settling time; None once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._closed or self._next)
             while not self._closed:
+                self._changed.wait_for(lambda: self._closed or self._next)
+                if self._closed:
+                    break
                 newest = self._next[0]
                 if not self._changed.wait_for(partial(self._overtakes, newest), self._settle_s):
                     self._next.clear()
@@ -91,4 +98,4 @@ class NewestWins(Generic[T]):
             return None
 
     def _overtakes(self, item: T) -> bool:
-        return self._closed or self._next[0] is not item
+        return self._closed or not self._next or self._next[0] is not item

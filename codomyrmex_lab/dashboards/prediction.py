@@ -25,7 +25,7 @@ from codomyrmex_lab.workloads import Workload
 __all__ = ["WhatIf", "hit_rate_curve", "measured_profile"]
 
 _CURVE_POINTS = 300
-_KEPT = 32
+_KEPT = 256  # a slider's whole track, and more
 _PROFILE_S = 20.0  # a first look; a profile made with more time can be given
 
 
@@ -44,6 +44,7 @@ class WhatIf:
         self.workload = workload
         self.profile = profile
         self._answers: dict[tuple[OptimizationConfig, float], Findings] = {}  # the latest last
+        self._keeping = threading.Lock()
         self._scaled = (1.0, Simulator(workload, profile, extrapolate=True))
 
     def findings(self, config: OptimizationConfig, load: float = 1.0) -> Findings:
@@ -57,13 +58,15 @@ class WhatIf:
             The profile does not hold the variant.
         """
         question = (config, load)
-        answer = self._answers.pop(question, None)
+        answer = self._answers.get(question)
         if answer is None:
             answer = findings_of_simulation(self._simulator(load).run(config), config)
-        self._answers[question] = answer
-        if len(self._answers) > _KEPT:
-            del self._answers[next(iter(self._answers))]
-        return answer
+        with self._keeping:
+            kept = self._answers.pop(question, answer)  # one, should two threads have asked at once
+            self._answers[question] = kept
+            if len(self._answers) > _KEPT:
+                del self._answers[next(iter(self._answers))]
+        return kept
 
     def known(self, config: OptimizationConfig, load: float) -> Findings | None:
         """Return an answer that is kept."""

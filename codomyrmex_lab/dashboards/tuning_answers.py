@@ -1,8 +1,9 @@
-"""Answers settings from the simulator, and what one key would make of them before it is pressed."""
+"""Answers settings from the simulator, and the next movements of a slider before they are made."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -23,16 +24,18 @@ if TYPE_CHECKING:
 __all__ = ["TuningAnswers"]
 
 _CALM_S = 0.15  # the table waits until a slider has rested for this long
+_FORESEE_S = 3.0
+_BREATH_S = 0.005  # between two foreseen ones, for whatever else the kernel has to do
 _log = get_logger(__name__)
 
 
 class TuningAnswers:
-    """Simulates on a thread of its own; the newest question wins.
+    """Simulates on a thread of its own, and ahead on another; the newest question wins.
 
     Parameters
     ----------
     controls : ConfigControls
-        Asked where their keys lead.
+        Asked where the next movement may lead.
     load : callable
         Returns how many times faster than its own times the workload is.
     verifier : Verifier
@@ -61,6 +64,7 @@ class TuningAnswers:
         self.now: Findings | None = None
         """The latest answer."""
         self._thread = NewestWins(self._answer, settle_s=0.0, name="tuning-answers")
+        self._foresight = NewestWins(self._foresee, settle_s=0.0, name="tuning-foresight")
 
     def submit(self, config: OptimizationConfig) -> None:
         """Ask for the answer to a config; at once, where it is known and drawn."""
@@ -68,15 +72,21 @@ class TuningAnswers:
         known = None if what_if is None else what_if.known(config, load)
         if known is not None:  # without waiting for the thread
             self._view.show_kept(known, self._verifier.of(config, load))
+        self._foresight.drop()
         self._thread.submit(config)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until all is answered; return whether that came within the timeout."""
         return self._thread.wait(timeout_s)
 
+    def wait_foreseen(self, timeout_s: float | None = None) -> bool:
+        """Wait until there is nothing left to foresee either; return whether that came in time."""
+        return self.wait(timeout_s) and self._foresight.wait(timeout_s)
+
     def close(self) -> None:
-        """End the thread."""
+        """End the threads."""
         self._thread.close()
+        self._foresight.close()
 
     def _answer(self, config: OptimizationConfig, newer: threading.Event) -> None:
         what_if = self.what_if
@@ -100,12 +110,14 @@ class TuningAnswers:
         self._view.tabulate(now, verified)
         self._say(sentence_of(now, verified))
         self._at_rest()
-        self._foresee(what_if, load, newer)
+        self._foresight.submit((what_if, load))
 
-    def _foresee(self, what_if: WhatIf, load: float, newer: threading.Event) -> None:
-        """Draw what the slider's keys lead to; the person looks meanwhile."""
-        for config in self._controls.in_reach():
-            if newer.is_set() or self._verifier.is_busy:
+    def _foresee(self, asked: tuple[WhatIf, float], newer: threading.Event) -> None:
+        """Draw what the next movement may lead to; the person looks meanwhile."""
+        what_if, load = asked
+        began_s = time.monotonic()
+        for config in self._controls.ahead():
+            if time.monotonic() - began_s > _FORESEE_S or self._verifier.is_busy:
                 return
             try:
                 ahead = what_if.findings(config, load)
@@ -114,5 +126,8 @@ class TuningAnswers:
             except Exception:
                 _log.exception("Simulating %s ahead failed", config)
                 return
-            if not newer.is_set():
-                self._view.prepare(ahead, self._verifier.of(config, load))
+            if newer.is_set():
+                return
+            self._view.prepare(ahead, self._verifier.of(config, load))
+            if newer.wait(_BREATH_S):
+                return

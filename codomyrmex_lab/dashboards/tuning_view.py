@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,14 +22,20 @@ from codomyrmex_lab.plots.theme import Theme
 
 __all__ = ["TuningView"]
 
-_KEPT = 32
+_KEPT = 256  # a slider's whole track, and more; 34 KB each
 _LINES = {"now": "simulated", "measured": "measured", "pinned": "pinned, simulated"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Frame:
-    shown: Mapping[str, Findings]
+    shown: tuple[Findings, ...]
+    """Held, so that no other findings get their identity."""
     png: bytes
+
+
+def _key(chosen: Findings, lines: Mapping[str, Findings]) -> tuple[int | str, ...]:
+    """Return what tells a frame from others."""
+    return (id(chosen), *(part for kind, one in lines.items() for part in (kind, id(one))))
 
 
 class TuningView:
@@ -60,7 +65,7 @@ class TuningView:
         self._shown: dict[str, Findings] = {}
         self._chosen: Findings | None = None
         self._pinned: Findings | None = None
-        self._frames: deque[_Frame] = deque(maxlen=_KEPT)
+        self._frames: dict[tuple[int | str, ...], _Frame] = {}  # the latest last
         self._picture.png = self._drawn.png({})  # in its final shape, still empty
         self._words.value = readout(no_readings(), "Not simulated yet")
 
@@ -104,9 +109,9 @@ class TuningView:
     def show_kept(self, now: Findings, verified: Verification | None) -> None:
         """Show the picture of an answer at once, if it is among the latest."""
         with self._drawing:
-            kept = self._kept(now, self._lines(now, verified))
+            kept = self._frames.get(_key(now, self._lines(now, verified)))
             if kept is not None:
-                self._picture.png = kept
+                self._picture.png = kept.png
 
     def prepare(self, next_one: Findings, verified: Verification | None) -> None:
         """Draw an answer that is probably shown next."""
@@ -123,20 +128,14 @@ class TuningView:
 
     def _frame(self, chosen: Findings, lines: dict[str, Findings]) -> bytes:
         """Return a frame, drawn unless it is among the latest."""
-        png = self._kept(chosen, lines)
-        if png is None:
-            png = self._drawn.png(lines, chosen)
-            self._frames.append(_Frame({"chosen": chosen, **lines}, png))
-        return png
-
-    def _kept(self, chosen: Findings, lines: dict[str, Findings]) -> bytes | None:
-        shown = {"chosen": chosen, **lines}
-        for kept in self._frames:
-            if kept.shown.keys() == shown.keys() and all(
-                kept.shown[kind] is one for kind, one in shown.items()
-            ):
-                return kept.png
-        return None
+        key = _key(chosen, lines)
+        frame = self._frames.pop(key, None)
+        if frame is None:
+            frame = _Frame((chosen, *lines.values()), self._drawn.png(lines, chosen))
+        self._frames[key] = frame
+        if len(self._frames) > _KEPT:
+            del self._frames[next(iter(self._frames))]
+        return frame.png
 
     def tabulate(self, now: Findings, verified: Verification | None) -> None:
         """Show the table of an answer that was drawn."""

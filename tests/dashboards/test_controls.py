@@ -1,6 +1,5 @@
 """The controls hold exactly one config, and say which settings have no effect."""
 
-import os
 import threading
 from dataclasses import fields
 
@@ -227,24 +226,49 @@ def test_positions_are_round_numbers_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "from_value", "to_value", "reached"),
+    ("name", "from_value", "to_value", "likeliest", "n_places"),
     [
-        ("max_batch_size", 8, 11, [14, 12, 10, 16, 6, 1, 128]),
-        ("max_batch_size", 8, 5, [2, 6, 4, 10, 1, 128]),
-        ("batch_timeout_ms", 1.0, 1.5, [2.0, 1.0, 10.0, 0.2, 0.0, 1000.0]),
-        ("latency_target_ms", 1.5, 1.0, [None, 1.5, 7.0, 1000.0]),
-        ("num_workers", 2, 1, [2, 6, max(8, os.cpu_count() or 1)]),
-        ("enable_caching", True, False, []),
-        ("batching_strategy", BatchingStrategy.DYNAMIC, BatchingStrategy.FIXED, []),
+        ("max_batch_size", 8, 11, [14, 12, 10, 16, 6, 1, 128, 9, 13, 8, 7, 15], 128),
+        ("max_batch_size", 8, 5, [2, 6, 4, 10, 1, 128, 3, 7, 8], 128),
+        ("batch_timeout_ms", 1.0, 1.5, [2.0, 1.0, 10.0, 0.2, 0.0, 1000.0, 0.7, 3.0], 26),
+        ("latency_target_ms", 1.5, 1.0, [None, 1.5, 7.0, 1000.0, 2.0], 20),
     ],
 )
-def test_in_reach_is_what_one_key_makes_of_the_slider_that_moved_last(
-    name: str, from_value: object, to_value: object, reached: list[object]
+def test_the_whole_slider_that_moved_last_lies_ahead_the_likeliest_places_first(
+    name: str, from_value: object, to_value: object, likeliest: list[object], n_places: int
 ) -> None:
     controls = make_controls(OptimizationConfig(**{name: from_value}))
-    assert controls.in_reach() == []
     controls.settings[name].value = to_value
-    expected = [controls.config.replace(**{name: value}) for value in reached]
-    assert controls.in_reach() == expected
-    controls.show(OptimizationConfig(max_batch_size=7))
-    assert controls.in_reach() == []
+    moved = [one for one in controls.ahead() if getattr(one, name) != to_value]
+    assert controls.ahead()[: len(moved)] == moved
+    expected = [controls.config.replace(**{name: value}) for value in likeliest]
+    assert moved[: len(expected)] == expected
+    assert len(set(moved)) == len(moved) == n_places - 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("enable_caching", False), ("batching_strategy", BatchingStrategy.FIXED)],
+)
+def test_a_step_of_each_slider_lies_ahead_while_none_has_moved(name: str, value: object) -> None:
+    before = OptimizationConfig(
+        max_batch_size=8,
+        batch_timeout_ms=1.0,
+        cache_max_size=100,
+        num_workers=1,
+        latency_target_ms=2.0,
+    )
+    controls = make_controls(before)
+    controls.settings[name].value = value
+    config = before.replace(**{name: value})
+    steps = {
+        "max_batch_size": (9, 7),
+        "batch_timeout_ms": (1.5, 0.7),
+        "latency_target_ms": (3.0, 1.5),
+        "cache_max_size": (150, 70),
+        "num_workers": (2,),
+    }
+    ahead = controls.ahead()
+    assert {one: ahead.count(one) for one in ahead} == {
+        config.replace(**{slider: place}): 1 for slider, places in steps.items() for place in places
+    }

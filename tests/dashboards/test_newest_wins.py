@@ -70,6 +70,29 @@ def test_items_that_follow_each_other_quickly_settle_first() -> None:
     assert runner.close()
 
 
+def test_what_waits_is_dropped_and_what_runs_is_stopped() -> None:
+    began, ended = threading.Event(), []
+
+    def work(item: int, stop: threading.Event) -> None:
+        began.set()
+        ended.append((item, stop.wait(LONG_S)))
+
+    runner = NewestWins[int](work, settle_s=0, name="worker-6")
+    runner.drop()
+    runner.submit(1)
+    assert began.wait(LONG_S)
+    runner.drop()
+    assert runner.wait(LONG_S)
+    assert ended == [(1, True)]
+    settling = NewestWins[int](work, settle_s=LONG_S, name="worker-7")
+    settling.submit(2)
+    settling.drop()
+    assert settling.wait(LONG_S)
+    assert ended == [(1, True)]
+    assert runner.close()
+    assert settling.close()
+
+
 def test_wait_says_when_the_time_ran_out() -> None:
     go_on = threading.Event()
     runner = NewestWins[int](lambda _, __: go_on.wait(LONG_S), settle_s=0, name="worker-5")

@@ -43,6 +43,11 @@ def answered(dashboard: TuningDashboard) -> TuningDashboard:
     return dashboard
 
 
+def foreseen(dashboard: TuningDashboard) -> TuningDashboard:
+    assert dashboard._answers.wait_foreseen(WAIT_S)
+    return dashboard
+
+
 def pixels(dashboard: TuningDashboard) -> np.ndarray:
     return np.asarray(Image.open(BytesIO(dashboard.picture.png)).convert("RGB"))
 
@@ -112,43 +117,46 @@ def test_settings_beyond_the_profile_are_marked(open_dashboard: Open) -> None:
     assert dashboard.controls.settings["num_workers"].max == 4
 
 
-def test_the_next_step_of_a_slider_is_drawn_before_it_is_made(open_dashboard: Open) -> None:
-    dashboard = open_dashboard(config=START.replace(max_batch_size=3))
-    slider = dashboard.controls.settings["max_batch_size"]
-    slider.value = 4
-    answered(dashboard)
-    before = dashboard.picture.png
-    slider.value = 5
-    foreseen = dashboard.picture.png
-    assert foreseen != before
-    answered(dashboard)
-    assert dashboard.picture.png == foreseen
-    assert dashboard.findings.config.max_batch_size == 5
-    slider.value = 4
-    assert dashboard.picture.png == before
-
-
-@pytest.mark.parametrize("size", [3, 5, 9, 64])
-def test_what_any_key_of_a_slider_leads_to_is_drawn_before_it_is_pressed(
+@pytest.mark.parametrize("size", [3, 5, 9, 37, 64])
+def test_wherever_a_slider_in_use_goes_next_is_drawn_before(
     open_dashboard: Open, size: int
 ) -> None:
     dashboard = open_dashboard(config=START.replace(max_batch_size=2))
     slider = dashboard.controls.settings["max_batch_size"]
     slider.value = 4
-    answered(dashboard)
-    before = dashboard.picture.png
+    before = foreseen(dashboard).picture.png
     slider.value = size
-    foreseen = dashboard.picture.png
-    assert foreseen != before
-    answered(dashboard)
-    assert dashboard.picture.png == foreseen
+    ready = dashboard.picture.png
+    assert ready != before
+    assert answered(dashboard).picture.png == ready
+    assert dashboard.findings.config.max_batch_size == size
+    slider.value = 4
+    assert dashboard.picture.png == before
+
+
+def test_the_first_step_of_any_slider_is_drawn_before(open_dashboard: Open) -> None:
+    dashboard = open_dashboard(config=START.replace(max_batch_size=2))
+    before = foreseen(dashboard).picture.png
+    dashboard.controls.settings["max_batch_size"].value += 1
+    ready = dashboard.picture.png
+    assert ready != before
+    assert answered(dashboard).picture.png == ready
+
+
+def test_what_was_not_foreseen_is_answered_all_the_same(open_dashboard: Open) -> None:
+    dashboard = open_dashboard(config=START.replace(max_batch_size=2))
+    before = foreseen(dashboard).picture.png
+    dashboard.controls.settings["max_batch_size"].value = 37
+    assert dashboard.picture.png == before
+    assert answered(dashboard).picture.png != before
+    assert dashboard.findings.config.max_batch_size == 37
 
 
 def test_a_picture_that_was_foreseen_is_not_shown_in_another_theme(open_dashboard: Open) -> None:
     dashboard = open_dashboard(config=START.replace(max_batch_size=3))
     slider = dashboard.controls.settings["max_batch_size"]
     slider.value = 4
-    answered(dashboard)
+    foreseen(dashboard)
     dashboard.page.theme.value = "dark"
     slider.value = 5
     answered(dashboard)

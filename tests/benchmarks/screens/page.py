@@ -75,10 +75,16 @@ widgets.VBox([picture_slider, ready])
 
 _CLOCK = """
 () => {
-  window.clock = { pressed: 0, painted: 0, changes: 0, bytes: 0 };
-  const press = (event) => { window.clock.pressed = event.timeStamp; };
+  window.clock = { pressed: 0, painted: 0, changes: 0, seen: () => undefined };
+  const press = (event) => {
+    window.clock.pressed = event.timeStamp;
+    window.clock.next = new Promise((resolve) => { window.clock.seen = resolve; });
+  };
   for (const kind of ["keydown", "pointerdown"]) document.addEventListener(kind, press, true);
-  const paint = () => requestAnimationFrame(() => { window.clock.painted = performance.now(); });
+  const paint = () => requestAnimationFrame(() => {
+    window.clock.painted = performance.now();
+    window.clock.seen();
+  });
   const all = { childList: true, subtree: true, characterData: true };
   const screen = document.querySelector(".codomyrmex-screen img.codomyrmex-picture");
   for (const place of [screen.parentElement, document.querySelector(".picture-floor")]) {
@@ -110,15 +116,16 @@ class Clock:
 
     def click_ms(self, handle: Locator, share: float) -> float:
         """Return the time from a click on a handle's track to the painted change."""
+        handle.focus()
+        self.page.wait_for_timeout(REST_MS)
         track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]").bounding_box()
         assert track is not None
-        self.page.wait_for_timeout(REST_MS)
         x, y = track["x"] + share * track["width"], track["y"] + track["height"] / 2
         self.page.mouse.click(x, y)
         return self._painted_ms()
 
     def _painted_ms(self) -> float:
-        self.page.wait_for_function("window.clock.painted > window.clock.pressed")
+        self.page.evaluate("window.clock.next")  # asking in a loop would keep the page busy
         took: float = self.page.evaluate("window.clock.painted - window.clock.pressed")
         self.page.wait_for_timeout(REST_MS)
         return took

@@ -3,13 +3,15 @@
 The floor is a slider whose value comes back as text, on the same page, in turn; so does one that
 shows a picture of the same size which was drawn before: what is above that is simulation and
 drawing, what is below it browser and transport. One key at a time on *Batch size*. *A step* is as
-long as the one before it; *another key* is a page key after an arrow key, or the other way round.
-Both were simulated and drawn while the screen rested. *A jump* is a click on the track, mostly to
-where nobody has been and no key leads. Then 100 keys within a second, after which the last value's
+long as the one before it; *another key* is a page key after an arrow key, or the other way round;
+*a jump* is a click on the track, against a click on that of the text. The whole slider was
+simulated and drawn while the screen rested, since it was in use. *A jump of another slider* comes
+right after a click on *Timeout*, so that nothing but a step of *Batch size* was foreseen: all is
+simulated and drawn after the click. Then 100 keys within a second, after which the last value's
 frame must show.
 
-Why a jump falls short: simulating 100,000 requests takes 5 ms and drawing 7 ms while nothing else
-runs; beside a browser that paints on the second of two cores, up to twice that.
+Why that falls short: simulating 100,000 requests takes 4 ms and drawing 9 ms while nothing else
+runs; beside a browser that paints on the second of two cores, twice that.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ N_KEYS = 60
 OTHER_KEYS = ("PageUp", "ArrowRight") * 20
 """Five steps, then one, from 1 to 121: none is as long as the one before it."""
 N_JUMPS = 40
+N_OTHER_JUMPS = 20
 GOLDEN = 0.618034
 """Share of the track from one jump to the next, on and on: they do not come near one another."""
 QUANTILES = (("median", 0.5), ("p95", 0.95))
@@ -46,7 +49,14 @@ def rows() -> list[Row]:
                 _note(times_ms[name], number, clock.press_ms(handle, key))
         clock.press_ms(batch, "Home")
         times_ms["other key"] = [clock.press_ms(batch, key) for key in OTHER_KEYS]
-        times_ms["jump"] = [clock.click_ms(batch, GOLDEN * n % 1) for n in range(1, N_JUMPS)]
+        timeout = screen.get_by_role("slider", name="Timeout (ms)")
+        times_ms |= {"text jump": [], "jump": [], "other jump": []}
+        for share in (GOLDEN * n % 1 for n in range(1, N_JUMPS)):
+            times_ms["text jump"].append(clock.click_ms(text, share))
+            times_ms["jump"].append(clock.click_ms(batch, share))
+        for share in (GOLDEN * n % 1 for n in range(1, N_OTHER_JUMPS)):
+            clock.click_ms(timeout, share)
+            times_ms["other jump"].append(clock.click_ms(batch, share))
         n_bytes = _frame_bytes(page)
         bursts = [clock.burst(batch, 100, 1.0) for _ in range(3)]
     return [
@@ -57,7 +67,14 @@ def rows() -> list[Row]:
         *_times("another key, to its painted frame", times_ms["other key"]),
         *_against_text("another key against the text", times_ms["other key"], times_ms["text"]),
         *_times("a jump, to its painted frame", times_ms["jump"]),
-        *_against_text("a jump against the text", times_ms["jump"], times_ms["text"]),
+        *_times("a jump of the text", times_ms["text jump"]),
+        *_against_text("a jump against the text's", times_ms["jump"], times_ms["text jump"]),
+        *_times("a jump of another slider, to its painted frame", times_ms["other jump"]),
+        *_against_text(
+            "a jump of another slider against the text's",
+            times_ms["other jump"],
+            times_ms["text jump"],
+        ),
         alone("bytes per frame", "KB", _one(n_bytes / 1e3), Reach(at_most=100.0)),
         alone(
             "100 keys in a second: last frame after the last key",
