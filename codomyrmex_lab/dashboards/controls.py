@@ -12,7 +12,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from codomyrmex_lab.dashboards.scales import logarithmic_positions
-from codomyrmex_lab.dashboards.slider_keys import places_ahead, positions, steps_ahead
+from codomyrmex_lab.dashboards.slider_keys import places_beside, places_by_key, positions
 from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.optimization.models import (
     BatchingStrategy,
@@ -108,25 +108,32 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
     def ahead(self) -> list[OptimizationConfig]:
         """Return the configs that the next movement of a slider may make of this one.
 
-        The likeliest comes first: all of the slider that moved last, then a step of each other.
+        The likeliest comes first: what a key makes of the slider that moved last, a step of each
+        other slider, then the rest of the one that moved.
         """
         with self._reading:
-            moved, step = self._step or ("", 0)
-            configs = []
-            for name in sorted(self.settings, key=lambda name: name != moved):
-                values = positions(self.settings[name])
+            keys, steps, rest = [], [], []
+            for name, widget in self.settings.items():
+                values = positions(widget)
                 if not values:
                     continue
-                place = values.index(self.settings[name].value)
-                in_use = name == moved
-                for other in (
-                    places_ahead(place, step, len(values))
-                    if in_use
-                    else steps_ahead(place, len(values))
-                ):
-                    with suppress(SettingError):
-                        configs.append(self._config_with(**{name: values[other]}))
-            return configs
+                place = values.index(widget.value)
+                others = places_beside(place, len(values))
+                if self._step is not None and name == self._step[0]:
+                    keys = self._moved(name, places_by_key(place, self._step[1], len(values)))
+                    rest = self._moved(name, others)
+                else:
+                    steps += self._moved(name, [one for one in others if abs(one - place) == 1])
+            return list(dict.fromkeys([*keys, *steps, *rest]))
+
+    def _moved(self, name: str, places: list[int]) -> list[OptimizationConfig]:
+        """Return the configs that a slider makes of this one; places that it refuses make none."""
+        values = positions(self.settings[name])
+        configs = []
+        for place in places:
+            with suppress(SettingError):
+                configs.append(self._config_with(**{name: values[place]}))
+        return configs
 
     def show(self, config: OptimizationConfig) -> None:
         """Move the widgets to a config, adding positions to sliders that lack its values."""

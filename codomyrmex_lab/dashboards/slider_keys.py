@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-__all__ = ["places_ahead", "positions", "steps_ahead"]
+__all__ = ["places_beside", "places_by_key", "positions"]
 
 _PAGE = 5
 """Positions that the page keys move a handle in JupyterLab's sliders."""
@@ -22,10 +22,8 @@ def positions(widget: Any) -> Sequence[Any]:
     return ()
 
 
-def places_ahead(place: int, step: int, n_positions: int) -> list[int]:
-    """Return all other places of a slider that is in use, the likeliest first.
-
-    These are the ones that one key leads to, then the nearest.
+def places_by_key(place: int, step: int, n_positions: int) -> list[int]:
+    """Return the places that one key leads to, the likeliest first.
 
     Parameters
     ----------
@@ -37,11 +35,11 @@ def places_ahead(place: int, step: int, n_positions: int) -> list[int]:
         Length of the slider.
     """
     steps = (step, 1, -1, _PAGE, -_PAGE)
-    keys = [min(max(place + one, 0), n_positions - 1) for one in steps]
-    nearest = sorted(range(n_positions), key=lambda one: abs(one - place))
-    return [one for one in dict.fromkeys([*keys, 0, n_positions - 1, *nearest]) if one != place]
+    places = [min(max(place + one, 0), n_positions - 1) for one in steps]
+    ends = [0, n_positions - 1]
+    return [one for one in dict.fromkeys([*places, *ends]) if one != place]
 
 
-def steps_ahead(place: int, n_positions: int) -> list[int]:
-    """Return the places beside the one where a handle stands."""
-    return [one for one in (place + 1, place - 1) if 0 <= one < n_positions]
+def places_beside(place: int, n_positions: int) -> list[int]:
+    """Return all other places, the nearest first."""
+    return sorted(set(range(n_positions)) - {place}, key=lambda one: abs(one - place))

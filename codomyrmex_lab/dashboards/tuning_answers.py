@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["TuningAnswers"]
 
 _CALM_S = 0.15  # the table waits until a slider has rested for this long
-_FORESEE_S = 3.0
-_BREATH_S = 0.005  # between two foreseen ones, for whatever else the kernel has to do
+_FORESEE_S = 4.0
 _log = get_logger(__name__)
 
 
@@ -113,11 +112,15 @@ class TuningAnswers:
         self._foresight.submit((what_if, load))
 
     def _foresee(self, asked: tuple[WhatIf, float], newer: threading.Event) -> None:
-        """Draw what the next movement may lead to; the person looks meanwhile."""
+        """Draw what the next movement may lead to; the person looks meanwhile.
+
+        It rests for as long as it works: the kernel may have something else to do.
+        """
         what_if, load = asked
         began_s = time.monotonic()
         for config in self._controls.ahead():
-            if time.monotonic() - began_s > _FORESEE_S or self._verifier.is_busy:
+            item_began_s = time.monotonic()
+            if item_began_s - began_s > _FORESEE_S or self._verifier.is_busy:
                 return
             try:
                 ahead = what_if.findings(config, load)
@@ -129,5 +132,5 @@ class TuningAnswers:
             if newer.is_set():
                 return
             self._view.prepare(ahead, self._verifier.of(config, load))
-            if newer.wait(_BREATH_S):
+            if newer.wait(time.monotonic() - item_began_s):
                 return

@@ -226,24 +226,30 @@ def test_positions_are_round_numbers_in_order() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "from_value", "to_value", "likeliest", "n_places"),
+    ("name", "from_value", "to_value", "by_key", "nearest", "n_places"),
     [
-        ("max_batch_size", 8, 11, [14, 12, 10, 16, 6, 1, 128, 9, 13, 8, 7, 15], 128),
-        ("max_batch_size", 8, 5, [2, 6, 4, 10, 1, 128, 3, 7, 8], 128),
-        ("batch_timeout_ms", 1.0, 1.5, [2.0, 1.0, 10.0, 0.2, 0.0, 1000.0, 0.7, 3.0], 26),
-        ("latency_target_ms", 1.5, 1.0, [None, 1.5, 7.0, 1000.0, 2.0], 20),
+        ("max_batch_size", 8, 11, [14, 12, 10, 16, 6, 1, 128], [9, 13, 8, 7, 15], 128),
+        ("max_batch_size", 8, 5, [2, 6, 4, 10, 1, 128], [3, 7, 8], 128),
+        ("batch_timeout_ms", 1.0, 1.5, [2.0, 1.0, 10.0, 0.2, 0.0, 1000.0], [0.7, 3.0], 26),
+        ("latency_target_ms", 1.5, 1.0, [None, 1.5, 7.0, 1000.0], [2.0], 20),
     ],
 )
-def test_the_whole_slider_that_moved_last_lies_ahead_the_likeliest_places_first(
-    name: str, from_value: object, to_value: object, likeliest: list[object], n_places: int
+def test_the_whole_slider_that_moved_last_lies_ahead_what_keys_lead_to_first(
+    name: str,
+    from_value: object,
+    to_value: object,
+    by_key: list[object],
+    nearest: list[object],
+    n_places: int,
 ) -> None:
     controls = make_controls(OptimizationConfig(**{name: from_value}))
     controls.settings[name].value = to_value
-    moved = [one for one in controls.ahead() if getattr(one, name) != to_value]
-    assert controls.ahead()[: len(moved)] == moved
-    expected = [controls.config.replace(**{name: value}) for value in likeliest]
-    assert moved[: len(expected)] == expected
+    ahead = [getattr(config, name) for config in controls.ahead()]
+    assert ahead[: len(by_key)] == by_key
+    moved = [one for one in ahead if one != to_value]
+    assert moved[len(by_key) :][: len(nearest)] == nearest
     assert len(set(moved)) == len(moved) == n_places - 1
+    assert ahead[len(by_key)] == to_value  # a step of another slider comes before the rest
 
 
 @pytest.mark.parametrize(

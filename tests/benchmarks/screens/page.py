@@ -99,6 +99,12 @@ _CLOCK = """
 }
 """
 
+_UNTIL_PAINTED = """
+() => Promise.race([window.clock.next, new Promise((_, fail) => {
+  setTimeout(() => fail(new Error("nothing was painted within 30 s")), 30000);
+})])
+"""
+
 
 class Clock:
     """Times what a key or a click brings about on the page."""
@@ -116,16 +122,20 @@ class Clock:
 
     def click_ms(self, handle: Locator, share: float) -> float:
         """Return the time from a click on a handle's track to the painted change."""
+        self.click(handle, share)
+        return self._painted_ms()
+
+    def click(self, handle: Locator, share: float) -> None:
+        """Click on a handle's track, this share of its width from the left."""
         handle.focus()
         self.page.wait_for_timeout(REST_MS)
         track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]").bounding_box()
         assert track is not None
         x, y = track["x"] + share * track["width"], track["y"] + track["height"] / 2
         self.page.mouse.click(x, y)
-        return self._painted_ms()
 
     def _painted_ms(self) -> float:
-        self.page.evaluate("window.clock.next")  # asking in a loop would keep the page busy
+        self.page.evaluate(_UNTIL_PAINTED)  # asking in a loop would keep the page busy
         took: float = self.page.evaluate("window.clock.painted - window.clock.pressed")
         self.page.wait_for_timeout(REST_MS)
         return took

@@ -6,7 +6,7 @@ drawing, what is below it browser and transport. One key at a time on *Batch siz
 long as the one before it; *another key* is a page key after an arrow key, or the other way round;
 *a jump* is a click on the track, against a click on that of the text. The whole slider was
 simulated and drawn while the screen rested, since it was in use. *A jump of another slider* comes
-right after a click on *Timeout*, so that nothing but a step of *Batch size* was foreseen: all is
+after a click on *Cache size*, so that nothing but a step of *Batch size* was foreseen: all is
 simulated and drawn after the click. Then 100 keys within a second, after which the last value's
 frame must show.
 
@@ -29,6 +29,8 @@ OTHER_KEYS = ("PageUp", "ArrowRight") * 20
 """Five steps, then one, from 1 to 121: none is as long as the one before it."""
 N_JUMPS = 40
 N_OTHER_JUMPS = 20
+TO_ANOTHER_MS = 1_000
+"""What a hand takes from one slider to another."""
 GOLDEN = 0.618034
 """Share of the track from one jump to the next, on and on: they do not come near one another."""
 QUANTILES = (("median", 0.5), ("p95", 0.95))
@@ -49,13 +51,14 @@ def rows() -> list[Row]:
                 _note(times_ms[name], number, clock.press_ms(handle, key))
         clock.press_ms(batch, "Home")
         times_ms["other key"] = [clock.press_ms(batch, key) for key in OTHER_KEYS]
-        timeout = screen.get_by_role("slider", name="Timeout (ms)")
+        cache = screen.get_by_role("slider", name="Cache size")
         times_ms |= {"text jump": [], "jump": [], "other jump": []}
         for share in (GOLDEN * n % 1 for n in range(1, N_JUMPS)):
             times_ms["text jump"].append(clock.click_ms(text, share))
             times_ms["jump"].append(clock.click_ms(batch, share))
         for share in (GOLDEN * n % 1 for n in range(1, N_OTHER_JUMPS)):
-            clock.click_ms(timeout, share)
+            clock.click(cache, share)
+            clock.page.wait_for_timeout(TO_ANOTHER_MS)
             times_ms["other jump"].append(clock.click_ms(batch, share))
         n_bytes = _frame_bytes(page)
         bursts = [clock.burst(batch, 100, 1.0) for _ in range(3)]
