@@ -23,7 +23,7 @@ from tests.benchmarks.runner import Samples
 __all__ = ["LOADS", "azure", "kept", "measured_report", "rows_of", "shared_data"]
 
 LOADS = (0.5, 0.7, 0.85)
-N_REPLAYS = 4
+N_REPLAYS = 6
 CALM = 0.05
 _WORDS = {
     "p50_ms": "p50",
@@ -75,7 +75,7 @@ def measured_report(
     replay_s: float,
     **profiled: Any,
 ) -> FidelityReport:
-    """Replay every config at a load for about ``replay_s``, four times, and compare.
+    """Replay every config at a load for about ``replay_s``, six times, and compare.
 
     The profile is measured anew before each round of replays: the speed of a shared machine drifts.
     """
@@ -119,6 +119,19 @@ def rows_of(name: str, reports: Mapping[float, FidelityReport]) -> list[Row]:
         rows.append(
             alone(f"{words}, noise: median of measured against measured", unit, Samples(noise))
         )
+    return rows + [
+        row for load, report in reports.items() for row in _rows_at(f"{name} at {load:.0%}", report)
+    ]
+
+
+def _rows_at(name: str, report: FidelityReport) -> list[Row]:
+    frame = report.frame()
+    rows = []
+    for figure in ("p50_ms", "p95_ms", "p99_ms"):
+        one = frame[frame["figure"] == figure]
+        for words, values in (("median error", one["error"].abs()), ("noise", one["noise"])):
+            percent = Samples(tuple(100 * values))
+            rows.append(alone(f"{name}: {_WORDS[figure]}, {words}", "%", percent))
     return rows
 
 

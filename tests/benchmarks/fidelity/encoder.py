@@ -3,12 +3,9 @@
 As for the digits model; the texts are the sentences of the STS test set, service time is measured
 by the number of tokens of a batch's longest text as well, and a replay lasts about 4 s.
 
-Where it falls short: in a noisy hour of the machine two replays of a case lay 8, 19 and 19% apart
-in p50, p95 and p99; in a calmer one it was 6, 9 and 15%, and the median errors 4.1, 3.9 and 5.3%
-where they are 4.2, 8.5 and 10.5% now. With two workers calls are slow for a second at a time,
-whereas noise is drawn for each call alone: with the measured times of two runs as noise, p99 was 5
-and 11% too low in their own order, 11 and 34% shuffled. Under ADAPTIVE at 85% the target size
-follows every few percent of the service time.
+Where it falls short: small batches at 50 and 70% are predicted 2 to 11% too quick in p50 and up to
+17% in the tails, since 3% of a service time are 10% of a wait. Under ADAPTIVE at 85% the target
+size follows every few percent of the service time, and two replays differ by half and more.
 """
 
 from __future__ import annotations
