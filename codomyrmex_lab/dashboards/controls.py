@@ -105,14 +105,18 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
         notes: str = self._notes.value
         return notes
 
-    def ahead(self) -> list[OptimizationConfig]:
+    def ahead(self) -> tuple[list[OptimizationConfig], list[OptimizationConfig]]:
         """Return the configs that the next movement of a slider may make of this one.
 
-        The likeliest comes first: what a key makes of the slider that moved last, a step of each
-        other slider, then the rest of the one that moved.
+        Returns
+        -------
+        by_key : list of OptimizationConfig
+            What a key makes of the slider that moved last, the likeliest first.
+        further : list of OptimizationConfig
+            A step of each other slider, then the rest of the one that moved last.
         """
         with self._reading:
-            keys, steps, rest = [], [], []
+            by_key, steps, rest = [], [], []
             for name, widget in self.settings.items():
                 values = positions(widget)
                 if not values:
@@ -120,11 +124,12 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
                 place = values.index(widget.value)
                 others = places_beside(place, len(values))
                 if self._step is not None and name == self._step[0]:
-                    keys = self._moved(name, places_by_key(place, self._step[1], len(values)))
-                    rest = self._moved(name, others)
+                    keys = places_by_key(place, self._step[1], len(values))
+                    by_key = self._moved(name, keys)
+                    rest = self._moved(name, [one for one in others if one not in keys])
                 else:
                     steps += self._moved(name, [one for one in others if abs(one - place) == 1])
-            return list(dict.fromkeys([*keys, *steps, *rest]))
+            return by_key, [*steps, *rest]
 
     def _moved(self, name: str, places: list[int]) -> list[OptimizationConfig]:
         """Return the configs that a slider makes of this one; places that it refuses make none."""

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["TuningAnswers"]
 
 _CALM_S = 0.15  # the table waits until a slider has rested for this long
-_FORESEE_S = 4.0
+_LOOK_S = 1.0  # of rest, before more is foreseen than what keys lead to
+_FORESEE_S = 10.0
 _log = get_logger(__name__)
 
 
@@ -109,28 +110,40 @@ class TuningAnswers:
         self._view.tabulate(now, verified)
         self._say(sentence_of(now, verified))
         self._at_rest()
-        self._foresight.submit((what_if, load))
+        if not newer.is_set():
+            self._foresight.submit((what_if, load))
 
     def _foresee(self, asked: tuple[WhatIf, float], newer: threading.Event) -> None:
         """Draw what the next movement may lead to; the person looks meanwhile.
 
-        It rests for as long as it works: the kernel may have something else to do.
+        What keys lead to comes at once. For the rest it works a third of the time: the kernel may
+        have something else to do, and the person something that was not foreseen.
         """
         what_if, load = asked
+        by_key, further = self._controls.ahead()
+        for config in by_key:
+            if newer.is_set() or not self._foresee_one(what_if, config, load):
+                return
         began_s = time.monotonic()
-        for config in self._controls.ahead():
+        pause_s = _LOOK_S
+        for config in further:
+            if newer.wait(pause_s) or time.monotonic() - began_s > _FORESEE_S:
+                return
             item_began_s = time.monotonic()
-            if item_began_s - began_s > _FORESEE_S or self._verifier.is_busy:
+            if not self._foresee_one(what_if, config, load):
                 return
-            try:
-                ahead = what_if.findings(config, load)
-            except LabError:  # it is told to who asks for this config
-                continue
-            except Exception:
-                _log.exception("Simulating %s ahead failed", config)
-                return
-            if newer.is_set():
-                return
-            self._view.prepare(ahead, self._verifier.of(config, load))
-            if newer.wait(time.monotonic() - item_began_s):
-                return
+            pause_s = 2 * (time.monotonic() - item_began_s)
+
+    def _foresee_one(self, what_if: WhatIf, config: OptimizationConfig, load: float) -> bool:
+        """Draw the answer to a config; return whether it makes sense to go on."""
+        if self._verifier.is_busy:
+            return False
+        try:
+            ahead = what_if.findings(config, load)
+        except LabError:  # it is told to who asks for this config
+            return True
+        except Exception:
+            _log.exception("Simulating %s ahead failed", config)
+            return False
+        self._view.prepare(ahead, self._verifier.of(config, load))
+        return True

@@ -107,11 +107,13 @@ class TuningView:
             )
 
     def show_kept(self, now: Findings, verified: Verification | None) -> None:
-        """Show the picture of an answer at once, if it is among the latest."""
-        with self._drawing:
-            kept = self._frames.get(_key(now, self._lines(now, verified)))
-            if kept is not None:
-                self._picture.png = kept.png
+        """Show the picture of an answer at once, if it is among the latest.
+
+        It waits for no drawing that is under way: whoever calls this has it drawn again.
+        """
+        kept = self._frames.get(_key(now, self._lines(now, verified)))
+        if kept is not None:
+            self._picture.png = kept.png
 
     def prepare(self, next_one: Findings, verified: Verification | None) -> None:
         """Draw an answer that is probably shown next."""

@@ -4,23 +4,22 @@ Arrivals of the Azure conversation trace (one hour of 16 November 2023), sped up
 repeated for about 6 s per replay; each request asks for one of 2,000 made-up images, Zipf with
 exponent 0.9. What a config can serve is its throughput while it is offered 1.25 times as much for a
 second: with driver and engine in one process that is less than what its workers can compute. In
-each of four rounds the profile is measured anew, then every config is replayed once. The error is
+each of six rounds the profile is measured anew, then every config is replayed once. The error is
 the distance of the median prediction from the median replay, relative to it. The noise of a case
-is how far two of its replays lie apart, in the median of the six pairs. The worst error is that
+is how far two of its replays lie apart, in the median of all pairs. The worst error is that
 of the cases where it is more than twice the noise of the case. Each load is measured by itself,
 some minutes after the one before.
 
-Why it falls short: at 50%, where little queues, the median error of p50 is 3%, of p95 4% and of p99
-9%, beside a noise of 10, 10 and 27%. The rate of this trace, sped up 2,000 times, rises to 1.3
-times its mean for quarters of a second, so that at 70 and 85% the engine is full at times. Whether
-a queue builds up then hangs on a few percent of its speed, and that varies: in the busiest quarter
-of a second the median call for 16 requests took 450 µs in one replay of a config and 510 to 650 in
-the next three, while nothing else ran and no time was stolen from the machine; p95 went from 2.7 to
-19, 23 and 42 ms. Two replays of one case lie up to 19 times as far apart as the smaller of them,
-and a median error of 5% is out of reach for any prediction. The predicted tails are mostly the
-smaller ones: slow seconds of the machine last, while the noise of a simulation is drawn for each
-call alone. This table was taken before it was drawn by how many calls run at once; for two workers
-p95 was 55% too high at 50%.
+Why it falls short: a call takes half a millisecond, and whether a queue builds up hangs on a few
+percent of its speed. The rate of this trace, sped up 2,000 times, rises to 1.3 times its mean for
+quarters of a second, so that at 70 and 85% the engine is full at times; and the machine varies by
+more: in the busiest quarter of a second the median call for 16 requests took 450 µs in one replay
+of a config and 510 to 650 in the next three, while nothing else ran and no time was stolen from
+the machine; p95 went from 2.7 to 19, 23 and 42 ms. In a calm hour the median errors at 50% were 3,
+4 and 9% for p50, p95 and p99, beside a noise of 10, 10 and 27%; in the hour of this table slow
+seconds came at 50% already. Two replays of one case lie up to 240 times as far apart as the smaller
+of them, and a median error of 5% is out of reach for any prediction. The predicted tails are mostly
+the smaller ones: slow seconds last, while the noise of a simulation is drawn for each call alone.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The live screen: frames per second, what it takes from the engine, memory, and silence.
+"""The live screen: frames per second, what it takes from the engine, and silence.
 
 An engine answers 5,000 requests per second, half of them from its cache, with the screen and
 without it, in turn. Then a closed loop of 32 clients asks for all that the engine can give, again
-with and without. Memory is what the process grew within three minutes of 5,000 requests per second.
+with and without.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from tests.benchmarks.runner import Samples, in_turn
 CONFIG = OptimizationConfig(batch_timeout_ms=2.0, cache_max_size=2_000, num_workers=2)
 RUN_S = 5.0
 REACH = Reach(at_least=95.0)
-FILL_S, MEMORY_S = 120.0, 180.0
 
 
 def rows() -> list[Row]:
@@ -42,7 +41,7 @@ def rows() -> list[Row]:
         },
         5,
     )
-    growth_mb, threads_left, idle_share = _long_run(workload)
+    threads_left, idle_share = _paused_and_closed(workload)
     return [
         alone(
             "frames per second at 5,000 requests/s",
@@ -52,12 +51,6 @@ def rows() -> list[Row]:
         ),
         _ratio("throughput at 5,000 offered: with the screen against without", offered, REACH),
         _ratio("throughput of 32 closed-loop clients: with against without", saturated, None),
-        alone(
-            f"memory growth within {MEMORY_S:.0f} s",
-            "MB",
-            Samples((growth_mb,)),
-            Reach(at_most=16.0),
-        ),
         alone("processor time of a paused screen", "%", Samples((idle_share,)), Reach(at_most=0.5)),
         alone("threads left by a closed screen", "threads", _count(threads_left), Reach(at_most=0)),
     ]
@@ -115,15 +108,12 @@ def _answered_per_s(engine: InferenceOptimizer, during: Callable[[], object]) ->
     return (engine.stats.total_requests - before) / (time.perf_counter() - began_s)
 
 
-def _long_run(workload: Workload) -> tuple[float, int, float]:
+def _paused_and_closed(workload: Workload) -> tuple[int, float]:
     threads = set(threading.enumerate())
     engine = InferenceOptimizer(_model, CONFIG)
     screen = LiveDashboard(engine, workload)
     screen.start()
-    time.sleep(FILL_S)
-    before_mb = _resident_mb()
-    time.sleep(MEMORY_S)
-    growth_mb = _resident_mb() - before_mb
+    time.sleep(RUN_S)
     screen.pause()
     engine.stop()
     time.sleep(1)
@@ -131,12 +121,7 @@ def _long_run(workload: Workload) -> tuple[float, int, float]:
     time.sleep(3)
     idle_share = 100 * (_processor_s() - began) / (time.perf_counter() - began_s)
     screen.close()
-    return growth_mb, len(set(threading.enumerate()) - threads), idle_share
-
-
-def _resident_mb() -> float:
-    with open("/proc/self/statm", encoding="ascii") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+    return len(set(threading.enumerate()) - threads), idle_share
 
 
 def _processor_s() -> float:

@@ -4,9 +4,9 @@ The floor is a slider whose value comes back as text, on the same page, in turn;
 shows a picture of the same size which was drawn before: what is above that is simulation and
 drawing, what is below it browser and transport. One key at a time on *Batch size*. *A step* is as
 long as the one before it; *another key* is a page key after an arrow key, or the other way round;
-*a jump* is a click on the track, against a click on that of the text. The whole slider was
-simulated and drawn while the screen rested, since it was in use. *A jump of another slider* comes
-after a click on *Cache size*, so that nothing but a step of *Batch size* was foreseen: all is
+both were simulated and drawn while the screen rested. *A jump* is a click on the track, against a
+click on that of the text; the whole slider was foreseen while the screen rested for 10 s before. *A
+jump of another slider* comes a second after a click on *Cache size*: nothing was foreseen, all is
 simulated and drawn after the click. Then 100 keys within a second, after which the last value's
 frame must show.
 
@@ -29,6 +29,8 @@ OTHER_KEYS = ("PageUp", "ArrowRight") * 20
 """Five steps, then one, from 1 to 121: none is as long as the one before it."""
 N_JUMPS = 40
 N_OTHER_JUMPS = 20
+LOOK_MS = 10_000
+"""A look at the answer, after which the whole slider has been foreseen."""
 TO_ANOTHER_MS = 1_000
 """What a hand takes from one slider to another."""
 GOLDEN = 0.618034
@@ -53,6 +55,7 @@ def rows() -> list[Row]:
         times_ms["other key"] = [clock.press_ms(batch, key) for key in OTHER_KEYS]
         cache = screen.get_by_role("slider", name="Cache size")
         times_ms |= {"text jump": [], "jump": [], "other jump": []}
+        clock.page.wait_for_timeout(LOOK_MS)
         for share in (GOLDEN * n % 1 for n in range(1, N_JUMPS)):
             times_ms["text jump"].append(clock.click_ms(text, share))
             times_ms["jump"].append(clock.click_ms(batch, share))
