@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["TuningAnswers"]
 
 _CALM_S = 0.15  # the table waits until a slider has rested for this long
-_LOOK_S = 1.0  # of rest, before more is foreseen than what keys lead to
+_LOOK_S = 3.0  # of rest, before more is foreseen than what keys lead to
 _FORESEE_S = 10.0
 _log = get_logger(__name__)
 

@@ -13,7 +13,16 @@ from types import ModuleType
 from tests.benchmarks.machine import Machine
 from tests.benchmarks.report import AreaReport, Row, markdown_table, write_report
 
-AREAS = ("engine", "tracing", "simulation", "quantization", "fidelity", "tuning", "screens")
+AREAS = (
+    "engine",
+    "tracing",
+    "simulation",
+    "quantization",
+    "fidelity",
+    "tuning",
+    "screens",
+    "endurance",
+)
 
 
 def main() -> int:

@@ -1,8 +1,8 @@
 """The screens at the speed of the hand, in a real browser and in one process."""
 
-from tests.benchmarks.screens import half_hour, live, slider
+from tests.benchmarks.screens import live, slider
 
-MEASURES = (slider, live, half_hour)
+MEASURES = (slider, live)
 PEERS = ("ipywidgets", "jupyterlab", "matplotlib", "playwright")
 DID_NOT_PAY: tuple[str, ...] = (
     "Matplotlib's own legend beside each title: 10 ms of the 40 that one panel takes to be drawn "

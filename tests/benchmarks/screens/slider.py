@@ -5,7 +5,7 @@ shows a picture of the same size which was drawn before: what is above that is s
 drawing, what is below it browser and transport. One key at a time on *Batch size*. *A step* is as
 long as the one before it; *another key* is a page key after an arrow key, or the other way round;
 both were simulated and drawn while the screen rested. *A jump* is a click on the track, against a
-click on that of the text; the whole slider was foreseen while the screen rested for 10 s before. *A
+click on that of the text; the whole slider was foreseen while the screen rested for 15 s before. *A
 jump of another slider* comes a second after a click on *Cache size*: nothing was foreseen, all is
 simulated and drawn after the click. Then 100 keys within a second, after which the last value's
 frame must show.
@@ -29,7 +29,7 @@ OTHER_KEYS = ("PageUp", "ArrowRight") * 20
 """Five steps, then one, from 1 to 121: none is as long as the one before it."""
 N_JUMPS = 40
 N_OTHER_JUMPS = 20
-LOOK_MS = 10_000
+LOOK_MS = 15_000
 """A look at the answer, after which the whole slider has been foreseen."""
 TO_ANOTHER_MS = 1_000
 """What a hand takes from one slider to another."""
