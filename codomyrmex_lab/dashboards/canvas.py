@@ -3,21 +3,27 @@
 A whole figure takes matplotlib 50 to 100 ms, most of it ticks, labels and text. These change only
 with limits, size or theme; lines and bars change with every movement of a slider. So the canvas
 keeps the picture of all that stands still, puts it back, and draws the moving artists onto it.
+
+What stands still is put together from layers, one for each axis and one for the rest. A layer is
+drawn once for each pair of limits and then kept, as the few pixels that it has: the x axis of a
+panel is not drawn again because its y axis has changed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.spines import Spine
 from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 from PIL import Image
@@ -26,7 +32,7 @@ from codomyrmex_lab.plots.theme import Theme
 
 __all__ = ["LEFT_IN", "RIGHT_IN", "BlittedCanvas", "Cell", "grid_of_cells", "header_cell"]
 
-_LOOKS_PER_CELL = 16
+_LAYERS_PER_CELL = 64
 LEFT_IN, RIGHT_IN = 0.56, 0.46
 """What the main axes of a cell leave free at their sides, in inches."""
 _TOP_IN, _BOTTOM_IN = 0.25, 0.37
@@ -54,10 +60,25 @@ class Cell:
         self.stale = True
         """Whether what stands still has to be drawn anew."""
 
-    @property
-    def look(self) -> tuple[object, ...]:
-        """All that its standing part hangs on, once it is made."""
-        return (self.words, *((axes.get_xlim(), axes.get_ylim()) for axes in self.axes))
+    def layers(self) -> Iterator[tuple[tuple[object, ...], list[Artist]]]:
+        """Yield the artists of each layer of its standing part, with all that they hang on."""
+        limits = [(axes.get_xlim(), axes.get_ylim()) for axes in self.axes]
+        for number, axes in enumerate(self.axes):
+            standing = [
+                one
+                for one in sorted(axes.get_children(), key=lambda one: one.get_zorder())
+                if not one.get_animated() and one is not axes.patch  # which is as the paper
+            ]
+            if axes.axison:
+                yield ("x", number, axes.get_xlim()), [axes.xaxis]
+                yield ("y", number, axes.get_ylim()), [axes.yaxis]
+            else:
+                standing = [one for one in standing if not isinstance(one, Spine)]
+            rest = [one for one in standing if not isinstance(one, Axis)]
+            on_data = [one for one in rest if one.get_transform().contains_branch(axes.transData)]
+            if on_data:
+                yield ("data", number, self.words, *limits), on_data
+            yield ("rest", number, self.words), [one for one in rest if one not in on_data]
 
     def add_right(self) -> Axes:
         """Return axes behind the main ones, on the same x axis, with a y axis at the right."""
@@ -111,11 +132,11 @@ class BlittedCanvas:
         self._agg: Any = FigureCanvasAgg(figure)  # which is not typed
         self._cells = tuple(cells)
         self._background: Any = None
-        self._drawn: dict[tuple[int, object], NDArray[np.uint8]] = {}
+        self._layers: dict[tuple[object, ...], _Layer] = {}  # the latest last
         self._paper = np.rint(np.array(to_rgba(theme.background)) * 255).astype(np.uint8)
         self._colours = _palette_image(theme)
         self.n_drawn_anew = 0
-        """Cells whose standing part was drawn so far."""
+        """Layers that were drawn so far."""
 
     def frame(self) -> NDArray[np.uint8]:
         """Draw what has changed.
@@ -126,16 +147,14 @@ class BlittedCanvas:
             Red, green, blue and alpha; the canvas's own memory, valid until the next frame.
         """
         if self._background is None:
-            self._agg.draw()
-            self.n_drawn_anew += len(self._cells)
-            self._keep(self._cells)
+            np.asarray(self._agg.get_renderer().buffer_rgba())[:] = self._paper
         else:
             self._agg.restore_region(self._background)
-            stale = [cell for cell in self._cells if cell.stale]
-            for cell in stale:
-                self._put_standing(cell)
-            if stale:
-                self._keep(stale)
+        stale = [cell for cell in self._cells if cell.stale]
+        for cell in stale:
+            self._put_standing(cell)
+        if stale:
+            self._keep(stale)
         for cell in self._cells:
             for artist in cell.moving:
                 if _shows_something(artist):
@@ -158,30 +177,63 @@ class BlittedCanvas:
             cell.stale = False
 
     def _put_standing(self, cell: Cell) -> None:
-        """Put a cell's axes without what moves into its part of the picture.
-
-        Whoever moves a slider to and fro sees the same few limits again and again; the latest
-        looks are kept.
-        """
+        """Put a cell's axes without what moves into its part of the picture."""
         pixels = np.asarray(self._agg.buffer_rgba())
-        height, width = pixels.shape[:2]
+        layers = [self._layer(cell, look, artists) for look, artists in cell.layers()]
+        pixels[self._part(cell)] = self._paper
+        for layer in layers:
+            layer.put_on(pixels)
+
+    def _layer(self, cell: Cell, look: tuple[object, ...], artists: list[Artist]) -> _Layer:
+        """Return a layer; whoever moves a slider to and fro sees the same few again and again."""
+        key = (self._cells.index(cell), *look)
+        layer = self._layers.pop(key, None)
+        if layer is None:
+            pixels = np.asarray(self._agg.buffer_rgba())
+            rows, columns = self._part(cell)
+            pixels[rows, columns] = 0
+            for artist in artists:
+                self.figure.draw_artist(artist)
+            layer = _Layer.of(pixels, rows, columns)
+            self.n_drawn_anew += 1
+        self._layers[key] = layer
+        if len(self._layers) > _LAYERS_PER_CELL * len(self._cells):
+            del self._layers[next(iter(self._layers))]
+        return layer
+
+    def _part(self, cell: Cell) -> tuple[slice, slice]:
+        """Return the rows and columns of a cell."""
+        width, height = self._agg.get_width_height()
         box = cell.box
         rows = slice(round((1 - box.y1) * height), round((1 - box.y0) * height))
-        columns = slice(round(box.x0 * width), round(box.x1 * width))
-        part = pixels[rows, columns]
-        look = (self._cells.index(cell), cell.look)
-        drawn = self._drawn.pop(look, None)
-        if drawn is None:
-            part[:] = self._paper
-            for axes in cell.axes:
-                self.figure.draw_artist(axes)
-            drawn = part.copy()
-            self.n_drawn_anew += 1
-        else:
-            part[:] = drawn
-        self._drawn[look] = drawn  # the latest comes last
-        if len(self._drawn) > _LOOKS_PER_CELL * len(self._cells):
-            del self._drawn[next(iter(self._drawn))]
+        return rows, slice(round(box.x0 * width), round(box.x1 * width))
+
+
+class _Layer(NamedTuple):
+    """The pixels of a picture that something was drawn on."""
+
+    places: NDArray[np.intp]
+    """Counted along the rows of the picture."""
+    colours: NDArray[np.float32]
+    """Times their opacity."""
+    seen_through: NDArray[np.float32]
+    """What they leave of the colours behind them, 0 to 1."""
+
+    @classmethod
+    def of(cls, pixels: NDArray[np.uint8], rows: slice, columns: slice) -> _Layer:
+        """Return what was drawn onto a transparent part."""
+        drawn_rows, drawn_columns = np.nonzero(pixels[rows, columns, 3])
+        places = (drawn_rows + rows.start) * pixels.shape[1] + drawn_columns + columns.start
+        drawn = pixels.reshape(-1, 4)[places].astype(np.float32)
+        opacity = drawn[:, 3:] / np.float32(255)
+        drawn[:, 3] = 255
+        return cls(places, drawn * opacity, np.float32(1) - opacity)
+
+    def put_on(self, pixels: NDArray[np.uint8]) -> None:
+        """Put the layer onto a picture that is opaque."""
+        colours = pixels.reshape(-1, 4)
+        behind = colours.take(self.places, axis=0)
+        colours[self.places] = self.colours + self.seen_through * behind + np.float32(0.5)
 
 
 def grid_of_cells(
