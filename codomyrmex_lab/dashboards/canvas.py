@@ -120,7 +120,7 @@ class BlittedCanvas:
     Parameters
     ----------
     figure : Figure
-        Holds the axes of the cells, and nothing else that moves.
+        Holds the axes of the cells, and nothing else.
     cells : sequence of Cell
         In rows and columns that do not overlap.
     theme : Theme
