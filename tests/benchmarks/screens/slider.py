@@ -10,9 +10,9 @@ jump of another slider* comes a second after a click on *Cache size*: nothing wa
 simulated and drawn after the click. Then 100 keys within a second, after which the last value's
 frame must show.
 
-Why that falls short: simulating 100,000 requests takes 4 ms and drawing 9, and 20 more for each
-panel whose limits change, while nothing else runs; beside a browser that paints on the second of
-two cores, twice that.
+Why that falls short: simulating 100,000 requests takes 4 ms and drawing 9, and 9 more for an axis
+whose limits are new, while nothing else runs; beside a browser that paints on the second of two
+cores, twice that.
 """
 
 from __future__ import annotations
