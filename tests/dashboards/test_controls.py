@@ -1,5 +1,6 @@
 """The controls hold exactly one config, and say which settings have no effect."""
 
+import os
 import threading
 from dataclasses import fields
 
@@ -225,6 +226,9 @@ def test_positions_are_round_numbers_in_order() -> None:
     assert len(positions) == 19
 
 
+MOST_WORKERS = max(8, os.cpu_count() or 1)
+
+
 @pytest.mark.parametrize(
     ("name", "from_value", "to_value", "by_key", "nearest", "n_places"),
     [
@@ -232,6 +236,7 @@ def test_positions_are_round_numbers_in_order() -> None:
         ("max_batch_size", 8, 5, [2, 6, 4, 10, 1, 128], [3, 7, 8], 128),
         ("batch_timeout_ms", 1.0, 1.5, [2.0, 1.0, 10.0, 0.2, 0.0, 1000.0], [0.7, 3.0], 26),
         ("latency_target_ms", 1.5, 1.0, [None, 1.5, 7.0, 1000.0], [2.0], 20),
+        ("num_workers", 2, 1, [2, 6, MOST_WORKERS], [3], MOST_WORKERS),
     ],
 )
 def test_the_whole_slider_that_moved_last_lies_ahead_what_keys_lead_to_first(
@@ -250,6 +255,8 @@ def test_the_whole_slider_that_moved_last_lies_ahead_what_keys_lead_to_first(
     rest = [one for one in further if one != to_value]
     assert rest[: len(nearest)] == nearest
     assert len({*keys, *rest}) == len(keys) + len(rest) == n_places - 1
+    controls.show(OptimizationConfig(max_batch_size=7))
+    assert controls.ahead()[0] == []
 
 
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_settings_beyond_the_profile_are_marked(open_dashboard: Open) -> None:
     assert dashboard.controls.settings["num_workers"].max == 4
 
 
-@pytest.mark.parametrize("size", [5, 37])
+@pytest.mark.parametrize("size", [3, 5, 9, 37, 64])
 def test_wherever_a_slider_in_use_goes_next_is_drawn_before(
     open_dashboard: Open, size: int
 ) -> None:

@@ -8,17 +8,14 @@ then is compared with what is there 30 minutes later, after a garbage collection
 from __future__ import annotations
 
 import json
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import nbformat
-from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import CDPSession, Page
 
 from tests.benchmarks.report import Reach, Row, alone
 from tests.benchmarks.runner import Samples
-from tests.browser.jupyter import NOTEBOOK, copy_checkout, open_page, run_all_cells, serve_lab
+from tests.benchmarks.screens.page import notebook_in_lab
 
 FILL_S, RUN_S = 120.0, 1_800.0
 _CELL = """
@@ -57,25 +54,13 @@ class _Held:
 
 
 def rows() -> list[Row]:
-    with tempfile.TemporaryDirectory() as folder:
-        checkout = copy_checkout(Path(__file__).resolve().parents[3], Path(folder) / "checkout")
-        notebook = new_notebook(cells=[new_code_cell(_CELL.strip())])
-        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
-        nbformat.write(notebook, checkout / "notebooks" / "bench.ipynb")
-        with (
-            serve_lab(checkout) as address,
-            open_page(
-                address.replace(NOTEBOOK, "notebooks/bench.ipynb"), Path(folder) / "profile"
-            ) as page,
-        ):
-            run_all_cells(page)
-            session = page.context.new_cdp_session(page)
-            session.send("Performance.enable")
-            kernel = checkout / "notebooks" / "kernel.json"
-            page.wait_for_timeout(FILL_S * 1e3)
-            before = _held(page, session, kernel)
-            page.wait_for_timeout(RUN_S * 1e3)
-            after = _held(page, session, kernel)
+    with notebook_in_lab([_CELL]) as (page, folder):
+        session = page.context.new_cdp_session(page)
+        session.send("Performance.enable")
+        page.wait_for_timeout(FILL_S * 1e3)
+        before = _held(page, session, folder / "kernel.json")
+        page.wait_for_timeout(RUN_S * 1e3)
+        after = _held(page, session, folder / "kernel.json")
     rate = (after.answered - before.answered) / RUN_S
     return [
         _row("half an hour of live traffic: answered", "requests/s", rate, None),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from tests.browser.jupyter import (
     serve_lab,
 )
 
-__all__ = ["Clock", "opened"]
+__all__ = ["Clock", "notebook_in_lab", "opened"]
 
 REST_MS = 300
 """Before a key, until the page has scrolled to its slider; after it, until all is over that follows
@@ -161,14 +161,14 @@ class Clock:
 
 
 @contextmanager
-def opened() -> Iterator[Page]:
-    """Open the notebook in JupyterLab, after all its cells have run."""
+def notebook_in_lab(cells: Sequence[str]) -> Iterator[tuple[Page, Path]]:
+    """Open a notebook in JupyterLab, after all its cells have run; with the folder it runs in."""
     if find_chromium() is None:
         raise SystemExit("No chromium found; install it, as with: apt-get install chromium")
     repository = Path(__file__).resolve().parents[3]
     with tempfile.TemporaryDirectory() as folder:
         checkout = copy_checkout(repository, Path(folder) / "checkout")
-        notebook = new_notebook(cells=[new_code_cell(source.strip()) for source in _CELLS])
+        notebook = new_notebook(cells=[new_code_cell(source.strip()) for source in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3"}
         nbformat.write(notebook, checkout / "notebooks" / "bench.ipynb")
         with (
@@ -178,7 +178,14 @@ def opened() -> Iterator[Page]:
             ) as page,
         ):
             run_all_cells(page)
-            page.locator(".codomyrmex-screen img.codomyrmex-picture").first.wait_for()
-            page.locator(".picture-floor img").wait_for()
-            page.get_by_role("status").filter(has_text=re.compile("Simulated")).first.wait_for()
-            yield page
+            yield page, checkout / "notebooks"
+
+
+@contextmanager
+def opened() -> Iterator[Page]:
+    """Open the tuning screen beside its two sliders, with its first answer."""
+    with notebook_in_lab(_CELLS) as (page, _):
+        page.locator(".codomyrmex-screen img.codomyrmex-picture").first.wait_for()
+        page.locator(".picture-floor img").wait_for()
+        page.get_by_role("status").filter(has_text=re.compile("Simulated")).first.wait_for()
+        yield page
