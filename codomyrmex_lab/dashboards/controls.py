@@ -12,7 +12,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from codomyrmex_lab.dashboards.scales import logarithmic_positions
-from codomyrmex_lab.dashboards.slider_keys import places_beside, places_by_key, positions
+from codomyrmex_lab.dashboards.slider_keys import places_by_key, positions
 from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.optimization.models import (
     BatchingStrategy,
@@ -105,31 +105,32 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
         notes: str = self._notes.value
         return notes
 
-    def ahead(self) -> tuple[list[OptimizationConfig], list[OptimizationConfig]]:
-        """Return the configs that the next movement of a slider may make of this one.
+    def ahead(self) -> list[OptimizationConfig]:
+        """Return what a key makes of the slider that moved last, the likeliest first."""
+        with self._reading:
+            if self._step is None:
+                return []
+            name, step = self._step
+            values = positions(self.settings[name])
+            place = values.index(self.settings[name].value)
+            return self._moved(name, places_by_key(place, step, len(values)))
 
-        Returns
-        -------
-        by_key : list of OptimizationConfig
-            What a key makes of the slider that moved last, the likeliest first.
-        further : list of OptimizationConfig
-            A step of each other slider, then the rest of the one that moved last.
+    def around(self, slider: str, place: int) -> list[OptimizationConfig]:
+        """Return what a click on a slider makes of this config, and a key after it.
+
+        Parameters
+        ----------
+        slider : str
+            What stands beside it; there is nothing around one that is not here.
+        place : int
+            Counted from 0; nothing is around one that is beyond the slider.
         """
         with self._reading:
-            by_key, steps, rest = [], [], []
             for name, widget in self.settings.items():
-                values = positions(widget)
-                if not values:
-                    continue
-                place = values.index(widget.value)
-                others = places_beside(place, len(values))
-                if self._step is not None and name == self._step[0]:
-                    keys = places_by_key(place, self._step[1], len(values))
-                    by_key = self._moved(name, keys)
-                    rest = self._moved(name, [one for one in others if one not in keys])
-                else:
-                    steps += self._moved(name, [one for one in others if abs(one - place) == 1])
-            return by_key, [*steps, *rest]
+                n_positions = len(positions(widget))
+                if widget.description == slider and 0 <= place < n_positions:
+                    return self._moved(name, [place, *places_by_key(place, 1, n_positions)])
+            return []
 
     def _moved(self, name: str, places: list[int]) -> list[OptimizationConfig]:
         """Return the configs that a slider makes of this one; places that it refuses make none."""

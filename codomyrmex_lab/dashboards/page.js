@@ -1,7 +1,9 @@
-// What widgets do not do by themselves: names for screen readers, the page's theme, and the
-// pointer on a picture. SCREEN is the class of one screen. All is sent through hidden text fields:
-// without this script a screen lacks these three, nothing else.
+// What widgets do not do by themselves: names for screen readers, the page's theme, the pointer on
+// a picture, and where a hand is about to put a slider. SCREEN is the class of one screen. All is
+// sent through hidden text fields: without this script a screen lacks these four, nothing else.
 (() => {
+  const SETTLED_MS = 30;  // a hand that means a place stays there for longer before it clicks
+
   const send = (root, name, value) => {
     const field = root.querySelector(`.codomyrmex-${name} input`);
     if (!field || field.value === value) return;
@@ -21,6 +23,33 @@
         }
       });
     }
+  };
+
+  // Tell where a click would put the handle of a slider, or where it stands if x is undefined.
+  const tellAim = (root, track, x) => {
+    const handle = track.querySelector(".noUi-handle");
+    const [least, most, now] = ["min", "max", "now"].map((end) =>
+      Number(handle.getAttribute(`aria-value${end}`)));
+    const box = track.querySelector(".noUi-base").getBoundingClientRect();
+    const share = x === undefined ? (now - least) / (most - least) : (x - box.left) / box.width;
+    const place = Math.round(Math.min(Math.max(share, 0), 1) * (most - least));
+    send(root, "aim", `${handle.getAttribute("aria-label")}|${place}|${performance.now()}`);
+  };
+
+  const followAim = (root) => {
+    let settled = 0;
+    const settle = (track, x) => {
+      clearTimeout(settled);
+      if (track) settled = setTimeout(() => tellAim(root, track, x), SETTLED_MS);
+    };
+    const trackOf = (element) => element.closest(".noUi-target:not([disabled])");
+    root.addEventListener("pointermove", (event) => {
+      settle(event.buttons ? null : trackOf(event.target), event.clientX);
+    });
+    root.addEventListener("pointerdown", () => settle(null));
+    root.addEventListener("focusin", (event) => {
+      if (event.target.matches(".noUi-handle:focus-visible")) settle(trackOf(event.target));
+    });
   };
 
   const tellTheme = (root) => {
@@ -49,6 +78,7 @@
     });
     filled.observe(root, { childList: true, subtree: true });
     followTheme(new WeakRef(root));
+    followAim(root);
     let from = null;
     const place = (event) => {
       const box = event.target.getBoundingClientRect();

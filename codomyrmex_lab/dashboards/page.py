@@ -1,4 +1,4 @@
-"""What a screen learns from the page that shows it: the theme, and where the pointer was."""
+"""What a screen learns from the page that shows it: the theme, and what the pointer does."""
 
 from __future__ import annotations
 
@@ -38,22 +38,25 @@ class PageLink(widgets.Box):  # type: ignore[misc]
     ----------
     on_theme : callable
         Told the page's theme when the screen is shown and whenever it changes.
-    on_drag : callable or None
+    on_drag : callable
         Told where the pointer was pressed and released on a picture.
+    on_aim : callable
+        Told a slider's name and a place on it, counted from 0, when a hand may be about to move it:
+        the pointer rests on its track, or it has the focus of the keyboard.
     """
 
     def __init__(
         self,
         on_theme: Callable[[Theme], object],
-        on_drag: Callable[[PointerDrag], object] | None = None,
+        on_drag: Callable[[PointerDrag], object],
+        on_aim: Callable[[str, int], object],
     ) -> None:
         self.screen_class = f"codomyrmex-screen-{uuid4().hex[:8]}"
         """The class that the screen's outermost widget must have."""
-        self._on_theme, self._on_drag = on_theme, on_drag
-        self.theme = widgets.Text()
-        self.theme.add_class("codomyrmex-theme")
-        self.pointer = widgets.Text()
-        self.pointer.add_class("codomyrmex-pointer")
+        self._on_theme, self._on_drag, self._on_aim = on_theme, on_drag, on_aim
+        self.theme, self.pointer, self.aim = widgets.Text(), widgets.Text(), widgets.Text()
+        for name, field in (("theme", self.theme), ("pointer", self.pointer), ("aim", self.aim)):
+            field.add_class(f"codomyrmex-{name}")
         script = files(__package__).joinpath("page.js").read_text(encoding="utf-8")
         script = script.replace("SCREEN", self.screen_class)
         run: dict[str, Any] = {
@@ -62,11 +65,12 @@ class PageLink(widgets.Box):  # type: ignore[misc]
             "metadata": {},
         }
         super().__init__(
-            children=[self.theme, self.pointer, widgets.Output(outputs=(run,))],
+            children=[self.theme, self.pointer, self.aim, widgets.Output(outputs=(run,))],
             layout={"display": "none"},
         )
         self.theme.observe(self._read_theme, names="value")
         self.pointer.observe(self._read_pointer, names="value")
+        self.aim.observe(self._read_aim, names="value")
 
     def _read_theme(self, change: dict[str, Any]) -> None:
         theme = THEMES.get(change["new"])
@@ -78,5 +82,12 @@ class PageLink(widgets.Box):  # type: ignore[misc]
             x0, y0, x1, y1, _ = map(float, change["new"].split())
         except ValueError:  # not what the script sends
             return
-        if self._on_drag is not None:
-            self._on_drag(PointerDrag(x0, 1 - y0, x1, 1 - y1))
+        self._on_drag(PointerDrag(x0, 1 - y0, x1, 1 - y1))
+
+    def _read_aim(self, change: dict[str, Any]) -> None:
+        try:
+            slider, place, _ = change["new"].split("|")
+            aimed = int(place)
+        except ValueError:  # not what the script sends
+            return
+        self._on_aim(slider, aimed)

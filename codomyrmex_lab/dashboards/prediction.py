@@ -25,7 +25,7 @@ from codomyrmex_lab.workloads import Workload
 __all__ = ["WhatIf", "hit_rate_curve", "measured_profile"]
 
 _CURVE_POINTS = 300
-_KEPT = 256  # a slider's whole track, and more
+_KEPT = 256
 _PROFILE_S = 20.0  # a first look; a profile made with more time can be given
 
 

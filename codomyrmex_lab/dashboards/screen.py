@@ -34,7 +34,7 @@ class Screen(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.theme: Theme = LIGHT
-        self.page = PageLink(self._follow_theme, self._on_drag)
+        self.page = PageLink(self._follow_theme, self._on_drag, self._on_aim)
         self.picture = Picture(
             f"Figures of the {self.kind} screen; their numbers stand beside them"
         )
@@ -67,6 +67,9 @@ class Screen(widgets.VBox):  # type: ignore[misc]
 
     def _on_drag(self, drag: PointerDrag) -> None:
         """Follow the pointer on the picture; does nothing where a screen has no use for it."""
+
+    def _on_aim(self, slider: str, place: int) -> None:
+        """Make ready for a slider to move; does nothing where a screen has no use for it."""
 
     # -- what programs use --------------------------------------------------------------------
 

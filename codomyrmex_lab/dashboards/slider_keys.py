@@ -7,7 +7,7 @@ from typing import Any
 
 import ipywidgets as widgets
 
-__all__ = ["places_beside", "places_by_key", "positions"]
+__all__ = ["places_by_key", "positions"]
 
 _PAGE = 5
 """Positions that the page keys move a handle in JupyterLab's sliders."""
@@ -38,8 +38,3 @@ def places_by_key(place: int, step: int, n_positions: int) -> list[int]:
     places = [min(max(place + one, 0), n_positions - 1) for one in steps]
     ends = [0, n_positions - 1]
     return [one for one in dict.fromkeys([*places, *ends]) if one != place]
-
-
-def places_beside(place: int, n_positions: int) -> list[int]:
-    """Return all other places, the nearest first."""
-    return sorted(set(range(n_positions)) - {place}, key=lambda one: abs(one - place))

@@ -243,6 +243,9 @@ class TuningDashboard(Screen):
         if self.tabs.selected_index == _TABS.index("Pareto front"):
             self.pareto.follow(drag)
 
+    def _on_aim(self, slider: str, place: int) -> None:
+        self._answers.expect(self.controls.around(slider, place))
+
     def _refresh_export(self) -> None:
         if self.tabs.selected_index == _TABS.index("Export"):
             self.export_panel.refresh()

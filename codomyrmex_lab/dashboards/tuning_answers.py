@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from codomyrmex_lab.dashboards.controls import ConfigControls
@@ -24,8 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["TuningAnswers"]
 
 _CALM_S = 0.15  # the table waits until a slider has rested for this long
-_LOOK_S = 3.0  # of rest, before more is foreseen than what keys lead to
-_FORESEE_S = 10.0
 _log = get_logger(__name__)
 
 
@@ -63,6 +60,7 @@ class TuningAnswers:
         """The simulator; nothing is answered before it is set."""
         self.now: Findings | None = None
         """The latest answer."""
+        self._expected: Sequence[OptimizationConfig] = ()
         self._thread = NewestWins(self._answer, settle_s=0.0, name="tuning-answers")
         self._foresight = NewestWins(self._foresee, settle_s=0.0, name="tuning-foresight")
 
@@ -72,8 +70,15 @@ class TuningAnswers:
         known = None if what_if is None else what_if.known(config, load)
         if known is not None:  # without waiting for the thread
             self._view.show_kept(known, self._verifier.of(config, load))
+        self._expected = ()
         self._foresight.drop()
         self._thread.submit(config)
+
+    def expect(self, configs: Sequence[OptimizationConfig]) -> None:
+        """Answer and draw configs that may be asked for next, the likeliest first."""
+        if configs and self.what_if is not None:
+            self._expected = configs
+            self._foresight.submit((self.what_if, self._load()))
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until all is answered; return whether that came within the timeout."""
@@ -114,25 +119,11 @@ class TuningAnswers:
             self._foresight.submit((what_if, load))
 
     def _foresee(self, asked: tuple[WhatIf, float], newer: threading.Event) -> None:
-        """Draw what the next movement may lead to; the person looks meanwhile.
-
-        What keys lead to comes at once. For the rest it works a third of the time: the kernel may
-        have something else to do, and the person something that was not foreseen.
-        """
+        """Draw what the next movement may lead to; the person looks meanwhile."""
         what_if, load = asked
-        by_key, further = self._controls.ahead()
-        for config in by_key:
+        for config in [*self._expected, *self._controls.ahead()]:
             if newer.is_set() or not self._foresee_one(what_if, config, load):
                 return
-        began_s = time.monotonic()
-        pause_s = _LOOK_S
-        for config in further:
-            if newer.wait(pause_s) or time.monotonic() - began_s > _FORESEE_S:
-                return
-            item_began_s = time.monotonic()
-            if not self._foresee_one(what_if, config, load):
-                return
-            pause_s = 2 * (time.monotonic() - item_began_s)
 
     def _foresee_one(self, what_if: WhatIf, config: OptimizationConfig, load: float) -> bool:
         """Draw the answer to a config; return whether it makes sense to go on."""

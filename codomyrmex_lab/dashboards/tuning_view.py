@@ -22,7 +22,7 @@ from codomyrmex_lab.plots.theme import Theme
 
 __all__ = ["TuningView"]
 
-_KEPT = 256  # a slider's whole track, and more; 34 KB each
+_KEPT = 256  # of 34 KB each
 _LINES = {"now": "simulated", "measured": "measured", "pinned": "pinned, simulated"}
 
 

@@ -102,6 +102,31 @@ def test_a_dragged_slider_ends_where_the_pointer_let_go(screens: Opened) -> None
     assert in_kernel(page, "tuning.config.batch_timeout_ms") == "0.0"
 
 
+@pytest.mark.parametrize("name", ["Batch size", "Cache size"])
+def test_a_click_on_a_slider_is_expected_where_the_pointer_rests(
+    screens: Opened, name: str
+) -> None:
+    page, found = screens.page, screen(screens.page, "tuning")
+    handle = found.get_by_role("slider", name=name)
+    handle.scroll_into_view_if_needed()
+    aim = found.locator(".codomyrmex-aim input")
+    expected = aim.input_value()
+    for share in (0.37, 0.62, 0.11):
+        track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]").bounding_box()
+        assert track is not None
+        x, y = track["x"] + share * track["width"], track["y"] + track["height"] / 2
+        stood = handle.get_attribute("aria-valuenow") or ""
+        page.mouse.move(x, y)
+        expect(aim).not_to_have_value(expected, timeout=WAIT_MS)
+        expected = aim.input_value()
+        expect(handle).to_have_attribute("aria-valuenow", stood)
+        page.mouse.click(x, y)
+        expect(handle).not_to_have_attribute("aria-valuenow", stood)
+        least, now = (float(handle.get_attribute(f"aria-value{end}")) for end in ("min", "now"))
+        assert expected.split("|")[:2] == [name, f"{now - least:.0f}"]
+        page.mouse.move(0, 0)
+
+
 def test_verify_shows_measured_beside_simulated(screens: Opened) -> None:
     page, found = screens.page, screen(screens.page, "tuning")
     found.get_by_role("button", name="Verify").click()

@@ -117,8 +117,8 @@ def test_settings_beyond_the_profile_are_marked(open_dashboard: Open) -> None:
     assert dashboard.controls.settings["num_workers"].max == 4
 
 
-@pytest.mark.parametrize("size", [3, 5, 9, 37, 64])
-def test_wherever_a_slider_in_use_goes_next_is_drawn_before(
+@pytest.mark.parametrize("size", [3, 5, 6, 9, 64])
+def test_wherever_a_key_sends_a_slider_in_use_is_drawn_before(
     open_dashboard: Open, size: int
 ) -> None:
     dashboard = open_dashboard(config=START.replace(max_batch_size=2))
@@ -134,13 +134,30 @@ def test_wherever_a_slider_in_use_goes_next_is_drawn_before(
     assert dashboard.picture.png == before
 
 
-def test_the_first_step_of_any_slider_is_drawn_before(open_dashboard: Open) -> None:
+@pytest.mark.parametrize("size", [37, 38])
+def test_a_place_that_the_pointer_rests_on_is_drawn_before_the_click(
+    open_dashboard: Open, size: int
+) -> None:
     dashboard = open_dashboard(config=START.replace(max_batch_size=2))
     before = foreseen(dashboard).picture.png
-    dashboard.controls.settings["max_batch_size"].value += 1
+    dashboard.page.aim.value = "Batch size|36|1234.5"
+    assert foreseen(dashboard).picture.png == before
+    assert dashboard.config.max_batch_size == 2
+    dashboard.controls.settings["max_batch_size"].value = size
     ready = dashboard.picture.png
     assert ready != before
     assert answered(dashboard).picture.png == ready
+    assert dashboard.findings.config.max_batch_size == size
+
+
+@pytest.mark.parametrize(
+    "sent", ["", "Batch size", "Batch size|x|1", "Batch size|999|1", "A|1|2|3"]
+)
+def test_a_pointer_that_rests_nowhere_changes_nothing(open_dashboard: Open, sent: str) -> None:
+    dashboard = open_dashboard()
+    before = dashboard.picture.png
+    dashboard.page.aim.value = sent
+    assert foreseen(dashboard).picture.png == before
 
 
 def test_what_was_not_foreseen_is_answered_all_the_same(open_dashboard: Open) -> None:

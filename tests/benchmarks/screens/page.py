@@ -120,19 +120,28 @@ class Clock:
         self.page.keyboard.press(key)
         return self._painted_ms()
 
-    def click_ms(self, handle: Locator, share: float) -> float:
-        """Return the time from a click on a handle's track to the painted change."""
-        self.click(handle, share)
-        return self._painted_ms()
+    def click_ms(self, handle: Locator, share: float, aim_ms: float) -> float:
+        """Return the time from a click on a handle's track to the painted change.
 
-    def click(self, handle: Locator, share: float) -> None:
-        """Click on a handle's track, this share of its width from the left."""
-        handle.focus()
+        Parameters
+        ----------
+        handle : Locator
+            On the slider.
+        share : float
+            Where on the track, as a share of its width from the left.
+        aim_ms : float
+            How long the pointer rests there before it is pressed, in ms.
+        """
+        handle.scroll_into_view_if_needed()
         self.page.wait_for_timeout(REST_MS)
         track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]").bounding_box()
         assert track is not None
         x, y = track["x"] + share * track["width"], track["y"] + track["height"] / 2
-        self.page.mouse.click(x, y)
+        self.page.mouse.move(x, y)
+        self.page.wait_for_timeout(aim_ms)
+        self.page.mouse.down()
+        self.page.mouse.up()
+        return self._painted_ms()
 
     def _painted_ms(self) -> float:
         self.page.evaluate(_UNTIL_PAINTED)  # asking in a loop would keep the page busy
