@@ -7,14 +7,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import cycle
-from typing import Any
 
 import numpy as np
 
-from codomyrmex_lab.errors import NotRunningError, QueueFullError
+from codomyrmex_lab.errors import NotRunningError
 from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
 from codomyrmex_lab.workloads import Workload
 from codomyrmex_lab.workloads.left_garbage import garbage_left_alone
+from codomyrmex_lab.workloads.offered import TURNED_AWAY, Offered, offered
 from codomyrmex_lab.workloads.ranges import check_number
 
 __all__ = ["PacedLoad"]
@@ -134,7 +134,7 @@ class PacedLoad:
     def _submit_all(self) -> None:
         submit = self._engine.submit
         due_s = time.perf_counter()
-        for gap_s, payload, priority in self._requests():
+        for gap_s, (payload, priority, timeout_ms) in self._requests():
             due_s += gap_s / self._speed
             now_s = time.perf_counter()
             if not self._running:
@@ -147,18 +147,17 @@ class PacedLoad:
                     continue
             elif now_s - due_s > _LATEST_S:
                 due_s = now_s
-            with suppress(QueueFullError):  # the engine's answer to it, which its counts tell
-                submit(payload, priority=priority, arrival_ns=int(due_s * 1e9))
+            with suppress(*TURNED_AWAY):  # which the engine's counts tell
+                arrival_ns = int(due_s * 1e9)
+                submit(payload, priority=priority, timeout_ms=timeout_ms, arrival_ns=arrival_ns)
             self._lateness_s = max(time.perf_counter() - due_s, 0.0)
 
-    def _requests(self) -> Iterator[tuple[float, Any, int]]:
-        """Gaps before the requests at the workload's own pace, payloads and priorities."""
+    def _requests(self) -> Iterator[tuple[float, Offered]]:
+        """Gaps before the requests at the workload's own pace, and what is offered."""
         workload = self._workload
         around = self._pass_s - workload.duration_s
         gap_s = np.diff(workload.arrival_s, prepend=workload.arrival_s[0] - around)
-        return cycle(
-            zip(gap_s.tolist(), workload.payloads, workload.priorities.tolist(), strict=True)
-        )
+        return cycle(zip(gap_s.tolist(), offered(workload), strict=True))
 
     def _wait_until(self, due_s: float) -> float:
         """Wait until a time, which a change of speed brings nearer; return that time."""

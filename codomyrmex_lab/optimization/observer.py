@@ -28,6 +28,11 @@ class ObservedTerms(Protocol):
         ...
 
     @property
+    def deadline_ns(self) -> int:
+        """Tick after which an answer is too late; ``FOREVER_NS`` where it never is."""
+        ...
+
+    @property
     def joined(self) -> Sequence[ObservedRequest]:
         """Identical requests that arrived later and share this one's computation."""
         ...
@@ -76,6 +81,11 @@ class ObservedBatch(Protocol):
         ...
 
     @property
+    def ordinary(self) -> bool:
+        """Whether no request has a priority, key or deadline, nor anybody who joined it."""
+        ...
+
+    @property
     def reason(self) -> CloseReason:
         """Why it left."""
         ...
@@ -115,7 +125,10 @@ class EngineObserver(Protocol):
         ...
 
     def on_batch(self, batch: ObservedBatch) -> None:
-        """Take note of a batch: each of its requests, and all that joined them, is answered."""
+        """Take note of a batch: each of its requests, and all that joined them, is answered.
+
+        One whose deadline is before the end is answered by an error.
+        """
         ...
 
     def on_unserved(self, request: ObservedRequest, end_ns: int, error: BaseException) -> None:

@@ -1,4 +1,4 @@
-"""Numbers that a workload says of its requests, beside arrival and key."""
+"""What a workload says of its requests' costs."""
 
 from __future__ import annotations
 
@@ -7,23 +7,9 @@ from numpy.typing import NDArray
 
 from codomyrmex_lab.errors import WorkloadError
 from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads.request_numbers import numbers_of
 
-__all__ = ["costs_of", "numbers_of"]
-
-
-def numbers_of(workload: Workload, name: str) -> NDArray[np.float64]:
-    """Return a column of :attr:`Workload.columns`, NaN where it holds nothing.
-
-    Raises
-    ------
-    WorkloadError
-        It holds something that is no number.
-    """
-    column = workload.columns[name]
-    try:
-        return column.to_numpy(dtype=np.float64, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise WorkloadError(f"Column {name!r} must hold numbers only: {error}.") from error
+__all__ = ["costs_of"]
 
 
 def costs_of(workload: Workload, name: str) -> NDArray[np.float64]:

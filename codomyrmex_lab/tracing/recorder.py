@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from codomyrmex_lab.errors import SettingError, TraceError
+from codomyrmex_lab.optimization.failures import late_error
 from codomyrmex_lab.optimization.models import check_integer
 from codomyrmex_lab.optimization.observer import ObservedBatch, ObservedRequest
 from codomyrmex_lab.tracing.live import WindowFigures
@@ -27,6 +28,7 @@ from codomyrmex_lab.tracing.rows import (
     HAS_KEY,
     HIT,
     UNSERVED,
+    WIDTH,
     pack_row,
     pack_two_rows,
     rows_of_batch,
@@ -143,8 +145,12 @@ class TraceRecorder:
         kind, requests = BATCH_KINDS[batch.reason._value_], batch.requests
         if batch.error is not None or self._text is not None:
             self._record_with_texts(batch, kind)
-        elif len(requests) > 1 or (terms := requests[0].terms).joined:
-            self._log.add(rows_of_batch(batch, kind))
+        elif (
+            len(requests) > 1
+            or (terms := requests[0].terms).joined
+            or terms.deadline_ns < batch.end_ns
+        ):
+            self._record_all(batch, kind)
         else:  # the same for a single request, at half the cost
             request, key = requests[0], terms.key
             try:
@@ -156,7 +162,7 @@ class TraceRecorder:
                     )
                 )  # fmt: skip
             except struct.error:
-                self._log.add(rows_of_batch(batch, kind))
+                self._record_all(batch, kind)
         if len(self._rows) > BLOCK_BYTES:
             self._make_room()
 
@@ -171,11 +177,28 @@ class TraceRecorder:
         if len(self._rows) > BLOCK_BYTES:
             self._make_room()
 
+    def _record_all(self, batch: ObservedBatch, kind: int) -> None:
+        numbers, late = rows_of_batch(batch, kind)
+        if late:
+            with self._lock:
+                self._note_late(numbers, late)
+                self._log.add(numbers)
+        else:
+            self._log.add(numbers)
+
+    def _note_late(self, numbers: list[int], late: list[int]) -> None:
+        code = self._error_code(late_error())
+        for place in late:
+            numbers[place] = with_error(numbers[place], code)
+
     def _record_with_texts(self, batch: ObservedBatch, kind: int) -> None:
+        numbers, late = rows_of_batch(batch, kind)
         with self._lock:
             if batch.error is not None:
-                kind = with_error(kind, self._error_code(batch.error))
-            self._log.add(rows_of_batch(batch, kind))
+                numbers[WIDTH - 1] = with_error(kind, self._error_code(batch.error))
+            elif late:
+                self._note_late(numbers, late)
+            self._log.add(numbers)
             for request in batch.requests:
                 self._note_payload(request)
                 for other in request.joined:

@@ -3,7 +3,7 @@
 Every event is one or more whole rows; what a row's integers mean depends on its kind, the last::
 
     batch      id, start, end, worker, BATCH, with the reason and the error
-    computed   id, arrival, priority, key, HAS_KEY and JOINED where they hold
+    computed   id, arrival, priority, key, HAS_KEY and JOINED where they hold, with its own error
     hit        id, arrival, end, key, HIT, with the priority
     unserved   id, arrival, end, key, UNSERVED, with the priority and the error
 
@@ -84,20 +84,35 @@ def with_priority(kind: int, priority: int) -> int:
     return kind | priority << _PRIORITY_SHIFT
 
 
-def rows_of_batch(batch: ObservedBatch, kind: int) -> list[int]:
-    """Return the integers of the rows of a batch and of all requests that it answered."""
-    numbers = [batch.id, batch.start_ns, batch.end_ns, batch.worker, kind]
+def rows_of_batch(batch: ObservedBatch, kind: int) -> tuple[list[int], list[int]]:
+    """Return the integers of the rows of a batch and of all requests that it answered.
+
+    Returns
+    -------
+    numbers : list of int
+        One row after another.
+    late : list of int
+        Where the kinds of the requests stand whose deadline was before the end of the batch.
+    """
+    end_ns = batch.end_ns
+    late: list[int] = []
+    numbers = [batch.id, batch.start_ns, end_ns, batch.worker, kind]
+    if batch.ordinary:
+        for request in batch.requests:
+            numbers += (request.id, request.arrival_ns, 0, 0, COMPUTED)
+        return numbers, late
     for request in batch.requests:
         terms = request.terms
         key = terms.key
-        if key is None:
-            numbers += (request.id, request.arrival_ns, terms.priority, 0, COMPUTED)
-        else:
-            hashed = hash(key)
-            numbers += (request.id, request.arrival_ns, terms.priority, hashed, HAS_KEY)
-            for other in terms.joined:
-                numbers += (other.id, other.arrival_ns, other.priority, hashed, HAS_KEY | JOINED)
-    return numbers
+        hashed, flags = (0, COMPUTED) if key is None else (hash(key), HAS_KEY)
+        numbers += (request.id, request.arrival_ns, terms.priority, hashed, flags)
+        if terms.deadline_ns < end_ns:
+            late.append(len(numbers) - 1)
+        for other in terms.joined:
+            numbers += (other.id, other.arrival_ns, other.priority, hashed, HAS_KEY | JOINED)
+            if other.terms.deadline_ns < end_ns:
+                late.append(len(numbers) - 1)
+    return numbers, late
 
 
 def as_rows(blocks: Iterable[bytes]) -> NDArray[np.int64]:
@@ -178,7 +193,7 @@ class TimedRows:
         of = np.maximum.accumulate(np.where(is_alone, np.arange(len(rows)), 0))
         self.end_ns = third[of]
         self.start_ns = np.where(is_alone, self.end_ns, self.arrival_ns[of])
-        is_answered = kind[of] & _ERROR_BITS | kind & BATCH == 0
+        is_answered = (kind[of] | kind) & _ERROR_BITS | kind & BATCH == 0
         self.facts = kind & (ANSWERED - 1) | is_answered * ANSWERED
 
 
@@ -208,6 +223,7 @@ def columns_of(rows: NDArray[np.int64]) -> tuple[RequestColumns, BatchColumns]:
         error=batch_error,
     )
     id, arrival_ns, third, key, kind = split.requests
+    own_error = error_codes(kind)
     start_ns = split.of_batch(batch_start_ns, np.where(split.is_hit, third, MISSING_TICK))
     return RequestColumns.of(
         arrival_ns,
@@ -220,7 +236,7 @@ def columns_of(rows: NDArray[np.int64]) -> tuple[RequestColumns, BatchColumns]:
         from_cache=split.is_hit,
         joined=split.is_joined,
         batch=split.batch,
-        error=split.of_batch(batch_error, error_codes(kind)),
+        error=np.maximum(own_error, split.of_batch(batch_error, own_error)),
     ), batches
 
 

@@ -12,9 +12,9 @@ from dataclasses import fields, replace
 from typing import Any
 
 from codomyrmex_lab.optimization.models import BatchingStrategy, OptimizationConfig
-from codomyrmex_lab.simulation.events.traffic import TIMEOUT_COLUMN
 from codomyrmex_lab.tuning.trial import Trial
 from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads.request_numbers import TIMEOUT_COLUMN
 
 __all__ = ["Repeats"]
 

@@ -9,18 +9,14 @@ from collections.abc import Callable
 from concurrent.futures import wait
 from typing import Literal, get_args
 
-from codomyrmex_lab.errors import (
-    NotRunningError,
-    QueueFullError,
-    SettingError,
-    UnkeyableInputError,
-)
+from codomyrmex_lab.errors import NotRunningError, SettingError, UnkeyableInputError
 from codomyrmex_lab.optimization.models import check_integer
 from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
 from codomyrmex_lab.tracing import Trace
 from codomyrmex_lab.workloads.confidence import Confidence
 from codomyrmex_lab.workloads.driver_run import LONGEST_WAIT_S, DriverRun
 from codomyrmex_lab.workloads.measuring_window import MeasuringWindow
+from codomyrmex_lab.workloads.offered import TURNED_AWAY
 from codomyrmex_lab.workloads.partial_batches import PartialBatches, check_batches_can_fill
 from codomyrmex_lab.workloads.progress import ProgressFunction
 from codomyrmex_lab.workloads.ranges import check_number
@@ -207,11 +203,13 @@ class _Clients:
         run = self._run
         due_ns = time.perf_counter_ns()
         while run.wait_until(due_ns) and (request := self._source.take()) is not None:
-            payload, priority = request
+            payload, priority, timeout_ms = request
             sent_ns = time.perf_counter_ns()
             try:
-                future = run.engine.submit(payload, priority=priority, arrival_ns=sent_ns)
-            except QueueFullError:  # the engine's answer to this request, as good as any other
+                future = run.engine.submit(
+                    payload, priority=priority, timeout_ms=timeout_ms, arrival_ns=sent_ns
+                )
+            except TURNED_AWAY:
                 run.own.note_failure(sent_ns)
             else:
                 wait([future])
@@ -234,10 +232,10 @@ class _Clients:
         run = self._run
         due_ns = time.perf_counter_ns()
         while await _sleep_until(due_ns, run) and (request := self._source.take()) is not None:
-            payload, priority = request
+            payload, priority, timeout_ms = request
             sent_ns = time.perf_counter_ns()
             try:
-                result = await run.engine.ainfer(payload, priority=priority)
+                result = await run.engine.ainfer(payload, priority=priority, timeout_ms=timeout_ms)
             except (NotRunningError, UnkeyableInputError):
                 raise
             except Exception:

@@ -8,7 +8,6 @@ from concurrent.futures import Future
 from functools import partial
 from typing import Any
 
-from codomyrmex_lab.errors import QueueFullError
 from codomyrmex_lab.optimization.models import (
     InferenceResult,
     OptimizationConfig,
@@ -19,6 +18,7 @@ from codomyrmex_lab.tracing import Trace
 from codomyrmex_lab.workloads.confidence import Confidence
 from codomyrmex_lab.workloads.driver_run import DriverRun
 from codomyrmex_lab.workloads.measuring_window import MeasuringWindow
+from codomyrmex_lab.workloads.offered import TURNED_AWAY
 from codomyrmex_lab.workloads.partial_batches import PartialBatches, check_batches_can_fill
 from codomyrmex_lab.workloads.progress import ProgressFunction
 from codomyrmex_lab.workloads.ranges import check_number
@@ -124,11 +124,13 @@ class _Feeder:
         run = self._run
         self._take_place()
         while (request := self._source.take()) is not None:
-            payload, priority = request
+            payload, priority, timeout_ms = request
             sent_ns = time.perf_counter_ns()
             try:
-                future = run.engine.submit(payload, priority=priority, arrival_ns=sent_ns)
-            except QueueFullError:  # the engine's answer to this request, as good as any other
+                future = run.engine.submit(
+                    payload, priority=priority, timeout_ms=timeout_ms, arrival_ns=sent_ns
+                )
+            except TURNED_AWAY:
                 run.own.note_failure(sent_ns)
                 self._places.release()
             else:

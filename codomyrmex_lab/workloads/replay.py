@@ -13,13 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from codomyrmex_lab.errors import NotRunningError, QueueFullError, SettingError
+from codomyrmex_lab.errors import NotRunningError, SettingError
 from codomyrmex_lab.optimization.models import InferenceResult
 from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
 from codomyrmex_lab.tracing import Trace
 from codomyrmex_lab.workloads.confidence import Confidence
 from codomyrmex_lab.workloads.driver_run import LONGEST_WAIT_S, DriverRun
 from codomyrmex_lab.workloads.measuring_window import MeasuringWindow
+from codomyrmex_lab.workloads.offered import TURNED_AWAY, Offered, offered
 from codomyrmex_lab.workloads.progress import ProgressFunction
 from codomyrmex_lab.workloads.ranges import check_number
 from codomyrmex_lab.workloads.workload import Workload
@@ -49,7 +50,7 @@ def replay(
     engine : InferenceOptimizer
         Started; it may serve others at the same time.
     workload : Workload
-        What to submit.
+        What to submit. A column ``timeout_ms`` of it gives deadlines, counted from the due time.
     speed : float
         How many times faster than the workload's own times, above 0.
     progress : bool or callable
@@ -66,10 +67,10 @@ def replay(
     Returns
     -------
     Trace
-        Of this replay's requests only. A request that the model failed, or that a full queue
-        turned away, is in it with its error. Its metadata hold ``speed``, ``config``,
-        ``model``, ``workload``, ``n_submitted``, ``cancelled`` and ``lateness_ms``, the time from
-        due to submitted of the driver itself; and, where asked for, ``until`` and
+        Of this replay's requests only. A request that the model failed, that a full queue turned
+        away, or whose deadline passed, is in it with its error. Its metadata hold ``speed``,
+        ``config``, ``model``, ``workload``, ``n_submitted``, ``cancelled`` and ``lateness_ms``,
+        the time from due to submitted of the driver itself; and, where asked for, ``until`` and
         ``measuring_window``.
 
     Warns
@@ -134,13 +135,13 @@ class _OpenLoop:
 
     def submit_all(self) -> None:
         run, submit, late_ns = self._run, self._run.engine.submit, self._run.late_ns
-        for due, payload, priority in self._requests():
+        for due, (payload, priority, timeout_ms) in self._requests():
             if not run.wait_until(due, meanwhile=run.show_progress):
                 return
             lateness_ns = time.perf_counter_ns() - due
             try:
-                future = submit(payload, priority=priority, arrival_ns=due)
-            except QueueFullError:  # the engine's answer to this request, as good as any other
+                future = submit(payload, priority=priority, timeout_ms=timeout_ms, arrival_ns=due)
+            except TURNED_AWAY:
                 run.own.note_failure(due)
                 late_ns.append(lateness_ns)
                 continue
@@ -157,16 +158,15 @@ class _OpenLoop:
             run.show_progress()
         run.show_progress(now=True)
 
-    def _requests(self) -> Iterator[tuple[int, Any, int]]:
-        """Due ticks, payloads and priorities."""
+    def _requests(self) -> Iterator[tuple[int, Offered]]:
+        """Due ticks and what is offered then."""
         workload = self._workload
         since_ns = np.rint(workload.arrival_s * (1e9 / self._speed)).astype(np.int64)
-        priorities = workload.priorities.tolist()
         pass_ns = int(since_ns[-1] + since_ns[-1] // max(len(workload) - 1, 1))
         begin_ns = time.perf_counter_ns()
         for i in itertools.count() if self._repeated else range(1):
             due_ns = since_ns + (begin_ns + i * pass_ns)
-            yield from zip(due_ns.tolist(), workload.payloads, priorities, strict=True)
+            yield from zip(due_ns.tolist(), offered(workload), strict=True)
 
     def _note_answer(self, due_ns: int, future: Future[InferenceResult[Any]]) -> None:
         self._run.own.note(due_ns, future)

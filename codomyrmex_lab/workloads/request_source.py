@@ -5,16 +5,16 @@ from __future__ import annotations
 import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
+from codomyrmex_lab.workloads.offered import Offered, offered
 from codomyrmex_lab.workloads.workload import Workload
 
 __all__ = ["RequestSource"]
 
 
 class RequestSource:
-    """Payloads with their priorities; the times of the workload play no part. Thread-safe.
+    """The requests of a workload; its times of arrival play no part. Thread-safe.
 
     Parameters
     ----------
@@ -36,10 +36,8 @@ class RequestSource:
         duration_s: float | None,
         goes_on: Callable[[], bool],
     ) -> None:
-        one_pass = zip(workload.payloads, workload.priorities.tolist(), strict=True)
-        self._requests: Iterator[tuple[Any, int]] = (
-            itertools.cycle(one_pass) if repeated else one_pass
-        )
+        one_pass = offered(workload)
+        self._requests = itertools.cycle(one_pass) if repeated else one_pass
         self._end_ns = (
             None if duration_s is None else time.perf_counter_ns() + int(duration_s * 1e9)
         )
@@ -47,8 +45,8 @@ class RequestSource:
         self._lock = threading.Lock()
         self._closed = False
 
-    def take(self) -> tuple[Any, int] | None:
-        """Return the next payload and its priority, or None when no more are to be sent."""
+    def take(self) -> Offered | None:
+        """Return the next request, or None when no more are to be sent."""
         if self._closed or not self._goes_on():
             return None
         if self._end_ns is not None and time.perf_counter_ns() >= self._end_ns:

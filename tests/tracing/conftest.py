@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from codomyrmex_lab.optimization.batch import Batch
+from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import CloseReason
 from codomyrmex_lab.optimization.request import PendingRequest, Terms
 from codomyrmex_lab.optimization.variants import Variant
@@ -21,9 +22,10 @@ def make_request() -> MakeRequest:
         *,
         key: object = None,
         priority: int = 0,
+        deadline_ns: int = FOREVER_NS,
         joined: tuple[PendingRequest, ...] = (),
     ) -> PendingRequest:
-        terms = Terms(priority=priority, key=key)
+        terms = Terms(None, priority, deadline_ns, key)
         request = PendingRequest(id, None, arrival_ns, arrival_ns, terms)
         for other in joined:
             request.join(other)

@@ -107,6 +107,34 @@ def test_error_of_a_batch_is_that_of_all_its_requests(
     assert trace.summary().n_errors == 3
 
 
+@pytest.mark.parametrize("payloads", [False, True])
+def test_only_those_whose_deadline_was_before_the_end_of_their_batch_are_late(
+    make_batch: MakeBatch, make_request: MakeRequest, payloads: bool
+) -> None:
+    recorder = TraceRecorder(payloads=payloads)
+    patient = make_request(3, 12 * MS, key="a", deadline_ns=41 * MS)
+    hasty = make_request(2, 11 * MS, key="a", deadline_ns=39 * MS)
+    leader = make_request(1, 10 * MS, key="a", deadline_ns=40 * MS, joined=(hasty, patient))
+    alone = make_request(4, 13 * MS, deadline_ns=20 * MS)
+    in_time = make_request(5, 14 * MS, deadline_ns=60 * MS)
+    recorder.on_batch(make_batch(0, [leader, alone], 15 * MS, 40 * MS))
+    recorder.on_batch(
+        make_batch(1, [make_request(6, 15 * MS, deadline_ns=16 * MS)], 40 * MS, 50 * MS)
+    )
+    recorder.on_batch(make_batch(2, [in_time], 50 * MS, 60 * MS))
+
+    trace = recorder.trace()
+
+    frame = trace.frame().set_index("id")
+    late = frame.index[frame["error"].notna()]
+    assert late.tolist() == [2, 4, 6]
+    assert frame["error"].dropna().str.startswith("DeadlineExceededError: The deadline").all()
+    assert frame["batch_id"].tolist() == [0, 0, 0, 0, 2, 1]
+    assert trace.batches["error"].isna().all()
+    assert trace.summary().n_errors == 3
+    assert recorder.window(1e9).throughput_rps == pytest.approx(3 / 1e9)
+
+
 def test_frames_are_in_the_order_of_arrival(
     make_batch: MakeBatch, make_request: MakeRequest
 ) -> None:

@@ -3,6 +3,7 @@ import threading
 from typing import Any, get_args
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from codomyrmex_lab.errors import NotRunningError, SettingError, UnkeyableInputError
@@ -202,6 +203,15 @@ def test_requests_that_a_full_queue_turns_away_are_recorded(kind: ClientKind) ->
     assert len(trace) == 50
     assert 0 < len(errors) < 50
     assert errors.str.startswith("QueueFullError").all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_requests_have_the_deadlines_of_the_workload(kind: ClientKind) -> None:
+    columns = pd.DataFrame({"timeout_ms": [np.nan, 1e-3, 60_000.0] * 4})
+    workload = Workload(np.zeros(12), columns=columns)
+    with InferenceOptimizer(echo, QUICK.replace(enable_caching=False)) as engine:
+        trace = run_closed_loop(engine, workload, 1, clients=kind, progress=False)
+    assert trace.results["error"].notna().tolist() == [False, True, False] * 4
 
 
 @pytest.mark.parametrize("kind", KINDS)

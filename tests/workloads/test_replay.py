@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,6 +17,7 @@ from codomyrmex_lab.errors import (
     NotRunningError,
     SettingError,
     UnkeyableInputError,
+    WorkloadError,
 )
 from codomyrmex_lab.optimization import (
     BatchingStrategy,
@@ -211,6 +213,51 @@ def test_requests_that_a_full_queue_turns_away_are_recorded() -> None:
     assert len(trace) == 20
     assert 17 <= len(errors) < 20
     assert errors.str.startswith("QueueFullError").all()
+
+
+def with_timeouts(timeouts_ms: list[float]) -> Workload:
+    columns = pd.DataFrame({"timeout_ms": timeouts_ms})
+    return Workload(np.arange(len(timeouts_ms)) * 1e-4, columns=columns)
+
+
+def test_requests_have_the_deadlines_of_the_workload() -> None:
+    workload = with_timeouts([math.nan, 1e-3, 60_000.0])
+    with InferenceOptimizer(echo, UNCACHED) as engine:
+        trace = replay(engine, workload, progress=False)
+        assert engine.stats.expired_requests == 1
+    error = trace.results["error"]
+    assert error.notna().tolist() == [False, True, False]
+    assert error.dropna().str.startswith("DeadlineExceededError").all()
+
+
+def test_request_whose_deadline_comes_before_a_place_is_recorded() -> None:
+    config = UNCACHED.replace(max_queue_size=1, max_batch_size=1, num_workers=1)
+    gave_up = threading.Event()
+
+    class Watcher(TraceRecorder):
+        def on_unserved(self, *event: Any) -> None:
+            super().on_unserved(*event)
+            gave_up.set()
+
+    def model(inputs: list[int]) -> list[int]:
+        assert gave_up.wait(PATIENCE_S)
+        return inputs
+
+    with InferenceOptimizer(model, config, observer=Watcher()) as engine:
+        trace = replay(engine, with_timeouts([math.nan, math.nan, 1.0, 1.0]), progress=False)
+    error = trace.results["error"]
+    assert len(trace) == 4
+    assert error.dropna().str.startswith("DeadlineExceededError").all()
+    assert 1 <= error.notna().sum() <= 2
+
+
+@pytest.mark.parametrize("timeout_ms", [0.0, -1.0, math.inf])
+def test_deadline_that_is_none_is_refused(timeout_ms: float) -> None:
+    with (
+        InferenceOptimizer(echo, UNCACHED) as engine,
+        pytest.raises(WorkloadError, match="ms above"),
+    ):
+        replay(engine, with_timeouts([1.0, timeout_ms]), progress=False)
 
 
 def test_warm_up_and_cool_down_are_left_out() -> None:

@@ -1,11 +1,18 @@
 import threading
 
 import numpy as np
+import pandas as pd
 
 from codomyrmex_lab.workloads import Workload
 from codomyrmex_lab.workloads.request_source import RequestSource
 
-WORKLOAD = Workload(np.zeros(3), payloads=["a", "b", "c"], priorities=[0, 1, 2])
+WORKLOAD = Workload(
+    np.zeros(3),
+    payloads=["a", "b", "c"],
+    priorities=[0, 1, 2],
+    columns=pd.DataFrame({"timeout_ms": [5.0, np.nan, 20.0]}),
+)
+REQUESTS = [("a", 0, 5.0), ("b", 1, None), ("c", 2, 20.0)]
 
 
 def source_of(
@@ -16,12 +23,12 @@ def source_of(
 
 def test_requests_come_once_and_in_their_order() -> None:
     source = source_of()
-    assert [source.take() for _ in range(4)] == [("a", 0), ("b", 1), ("c", 2), None]
+    assert [source.take() for _ in range(4)] == [*REQUESTS, None]
 
 
 def test_repeated_requests_begin_anew() -> None:
     source = source_of(repeated=True)
-    assert [source.take() for _ in range(4)] == [("a", 0), ("b", 1), ("c", 2), ("a", 0)]
+    assert [source.take() for _ in range(4)] == [*REQUESTS, REQUESTS[0]]
 
 
 def test_nothing_comes_after_the_end() -> None:

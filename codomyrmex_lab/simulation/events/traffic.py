@@ -12,13 +12,11 @@ from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS
 from codomyrmex_lab.simulation.events.driver import submitted_ns
 from codomyrmex_lab.simulation.events.plan import Plan
-from codomyrmex_lab.simulation.request_columns import costs_of, numbers_of
+from codomyrmex_lab.simulation.request_columns import costs_of
 from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads.request_numbers import timeouts_ms
 
-__all__ = ["TIMEOUT_COLUMN", "Traffic", "make_traffic"]
-
-TIMEOUT_COLUMN = "timeout_ms"
-"""Column of a workload that gives requests a deadline, counted from their arrival."""
+__all__ = ["Traffic", "make_traffic"]
 
 
 class Traffic(NamedTuple):
@@ -88,15 +86,10 @@ def _costs(workload: Workload, name: str) -> NDArray[np.float64]:
 
 
 def _deadlines(workload: Workload, arrival_ns: NDArray[np.int64]) -> NDArray[np.int64]:
-    if TIMEOUT_COLUMN not in workload.columns:
+    timeout_ms = timeouts_ms(workload)
+    if timeout_ms is None:
         return arrival_ns[:0]
-    timeout_ms = numbers_of(workload, TIMEOUT_COLUMN)
     given = ~np.isnan(timeout_ms)
-    if not (timeout_ms[given] > 0).all() or np.isinf(timeout_ms).any():
-        raise WorkloadError(
-            f"Column {TIMEOUT_COLUMN!r} holds a deadline that is not a finite number of ms above "
-            "0; expected one, or NaN for none."
-        )
     deadline_ns = np.full(len(arrival_ns), FOREVER_NS)
     deadline_ns[given] = arrival_ns[given] + (timeout_ms[given] * NS_PER_MS).astype(np.int64)
     return deadline_ns

@@ -20,9 +20,10 @@ from codomyrmex_lab.optimization import BatchingStrategy, QueueFullAction
 from codomyrmex_lab.simulation.events.kernel import run_kernel
 from codomyrmex_lab.simulation.events.plan import Plan, make_plan
 from codomyrmex_lab.simulation.events.reference import run_reference
-from codomyrmex_lab.simulation.events.traffic import TIMEOUT_COLUMN, Traffic, make_traffic
+from codomyrmex_lab.simulation.events.traffic import Traffic, make_traffic
 from codomyrmex_lab.tracing.columns import NONE
 from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads.request_numbers import TIMEOUT_COLUMN
 from tests.benchmarks.report import Reach, Row, against, alone
 from tests.benchmarks.runner import in_turn
 from tests.benchmarks.simulation.model import CONFIG, profile, workload

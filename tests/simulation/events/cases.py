@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from codomyrmex_lab.optimization import BatchingStrategy, OptimizationConfig, QueueFullAction
 from codomyrmex_lab.simulation import Overheads, ServiceProfile
 from codomyrmex_lab.simulation.events.plan import Plan, make_plan
-from codomyrmex_lab.simulation.events.traffic import TIMEOUT_COLUMN, Traffic, make_traffic
+from codomyrmex_lab.simulation.events.traffic import Traffic, make_traffic
 from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads.request_numbers import TIMEOUT_COLUMN
 
 MAX_BATCH_SIZE, MAX_WORKERS = 5, 3
 STEP_S = 0.5e-3

@@ -22,8 +22,8 @@ from codomyrmex_lab.errors import QueueFullError
 from codomyrmex_lab.optimization import CloseReason, InferenceOptimizer, QueueFullAction
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.simulation.events.reference import ModelCall, Processor
-from codomyrmex_lab.simulation.events.traffic import TIMEOUT_COLUMN
 from codomyrmex_lab.tracing.columns import NONE
+from codomyrmex_lab.workloads.request_numbers import TIMEOUT_COLUMN
 
 from .cases import Case
 
