@@ -308,6 +308,7 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
             if n_waiting == 0:
                 due_ns = FOREVER_NS
                 break
+            was_due = due_ns == now_ns
             oldest = members[index(n_left)] if line is None else waiting.oldest(line)
             size, reason, due_ns = decide(
                 plan.strategy, learned, n_waiting, enqueue_ns[index(oldest)], now_ns, flushed
@@ -319,7 +320,8 @@ def _run(  # noqa: PLR0912, PLR0915 (see its first comment)
                     due_ns = max(min(due_ns, waiting.next_deadline_ns(line)), now_ns)
                 break
             if not releases:  # at now_ns, after all that arrives then
-                cause = woken_by
+                if not was_due:  # else whoever sleeps until now wakes by itself
+                    cause = woken_by
                 break
             due_ns = FOREVER_NS
             who = 0

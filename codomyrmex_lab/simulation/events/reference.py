@@ -358,9 +358,13 @@ class _Run:
     def _look(self, woken_by: str) -> None:
         """Let an idle worker see when a batch may leave."""
         if any(worker.is_idle for worker in self._workers):
+            was_due = self._due_ns == self._now_ns
             decision = self._line.decide(self._now_ns)
             self._due_ns = max(decision.due_ns, self._now_ns)  # a deadline may have passed
-            self._cause = woken_by if decision.size else _TIMED
+            if not decision.size:
+                self._cause = _TIMED
+            elif not was_due:  # else whoever sleeps until now wakes by itself
+                self._cause = woken_by
 
     def _release(self) -> None:
         """Let idle workers take what may leave, and those at the door take the places."""
