@@ -8,6 +8,9 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from codomyrmex_lab.dashboards.scales import logarithmic_positions
+from codomyrmex_lab.dashboards.slider_keys import POSITIONS_CLASS, typed_value
+from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.workloads.ranges import check_number
 
 __all__ = ["LoadSlider"]
 
@@ -34,6 +37,7 @@ class LoadSlider(widgets.SelectionSlider):  # type: ignore[misc]
             style={"description_width": "112px"},
             layout={"width": "340px"},
         )
+        self.add_class(POSITIONS_CLASS)
         self.load = load
         self.observe(lambda change: on_change(change["new"]), names="value")
 
@@ -51,6 +55,28 @@ class LoadSlider(widgets.SelectionSlider):  # type: ignore[misc]
             positions[load] = f"{load:g}"
             self.options = [(positions[one], one) for one in sorted(positions)]
         self.value = load
+
+    def type(self, slider: str, text: str, on_refusal: Callable[[str], object]) -> None:
+        """Take over what was typed beside a slider, if it is this one.
+
+        Parameters
+        ----------
+        slider : str
+            What stands beside it.
+        text : str
+            A number above 0.
+        on_refusal : callable
+            Told why it was refused.
+        """
+        if slider != self.description:
+            return
+        try:
+            load = typed_value(self, text)
+            check_number("load", load, above_zero=True)
+        except SettingError as error:
+            on_refusal(str(error))
+        else:
+            self.load = load
 
     def restore(self, load: object) -> None:
         """Take over a load from a saved state; anything that is no load is let be."""

@@ -34,7 +34,7 @@ class Screen(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.theme: Theme = LIGHT
-        self.page = PageLink(self._follow_theme, self._on_drag, self._on_aim)
+        self.page = PageLink(self._follow_theme, self._on_drag, self._on_aim, self._on_typed)
         self.picture = Picture(
             f"Figures of the {self.kind} screen; their numbers stand beside them"
         )
@@ -70,6 +70,9 @@ class Screen(widgets.VBox):  # type: ignore[misc]
 
     def _on_aim(self, slider: str, place: int) -> None:
         """Make ready for a slider to move; does nothing where a screen has no use for it."""
+
+    def _on_typed(self, slider: str, text: str) -> None:
+        """Take over a number that was typed beside a slider of positions, where there are any."""
 
     # -- what programs use --------------------------------------------------------------------
 
@@ -114,6 +117,9 @@ class Screen(widgets.VBox):  # type: ignore[misc]
     def _say(self, sentence: str) -> None:
         self._status_text = sentence
         self.status_line.value = paragraph(sentence, role="status")
+
+    def _refuse(self, reason: str) -> None:
+        self._say(f"Refused: {reason}")
 
     def _arrange(self, controls: list[Any], shown: list[Any], below: list[Any]) -> None:
         left = widgets.VBox(

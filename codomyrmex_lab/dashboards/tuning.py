@@ -113,7 +113,7 @@ class TuningDashboard(Screen):
             config or OptimizationConfig(),
             missing_variants(model),
             on_change=self._on_movement,
-            on_refusal=lambda reason: self._say(f"Refused: {reason}"),
+            on_refusal=self._refuse,
         )
         self.load_slider = LoadSlider(load, self._on_movement)
         self._make_widgets()
@@ -245,6 +245,10 @@ class TuningDashboard(Screen):
 
     def _on_aim(self, slider: str, place: int) -> None:
         self._answers.expect(self.controls.around(slider, place))
+
+    def _on_typed(self, slider: str, text: str) -> None:
+        self.controls.type(slider, text)
+        self.load_slider.type(slider, text, self._refuse)
 
     def _refresh_export(self) -> None:
         if self.tabs.selected_index == _TABS.index("Export"):
