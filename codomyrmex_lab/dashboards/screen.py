@@ -12,6 +12,7 @@ import ipywidgets as widgets
 
 from codomyrmex_lab.dashboards.page import PageLink, PointerDrag
 from codomyrmex_lab.dashboards.picture import Picture
+from codomyrmex_lab.dashboards.still import with_words
 from codomyrmex_lab.errors import ConfigFileError
 from codomyrmex_lab.plots.theme import LIGHT, Theme
 
@@ -25,8 +26,8 @@ _LARGEST_STATE = 1_000_000
 class Screen(widgets.VBox):  # type: ignore[misc]
     """A screen: settings at the left, a picture and its numbers at the right.
 
-    Where widgets cannot be shown, as on GitHub or in a converted notebook, its picture and its
-    words stand in its place.
+    Where widgets cannot be shown, as on GitHub or in a converted notebook, its picture with its
+    words below stands in its place.
     """
 
     kind: ClassVar[str]
@@ -140,7 +141,8 @@ class Screen(widgets.VBox):  # type: ignore[misc]
         bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
         bundle["text/plain"] = self.summary
         if self.picture.png:
-            bundle["image/png"] = b64encode(self.picture.png).decode("ascii")
+            still = with_words(self.picture.png, self.summary, self.theme)
+            bundle["image/png"] = b64encode(still).decode("ascii")
         return bundle
 
     def __repr__(self) -> str:
