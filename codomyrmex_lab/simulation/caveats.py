@@ -17,6 +17,16 @@ def caveats(profile: ServiceProfile, config: OptimizationConfig) -> tuple[str, .
         found.append(
             f"Extrapolated: the profile holds batches of {sizes} and {most_calls} calls at once."
         )
+    few = [
+        f"{n_calls} call{'s' if n_calls > 1 else ''} with {busy} at once"
+        for busy, n_calls in profile.settings.get("few_calls", ())
+        if busy <= config.num_workers
+    ]
+    if few:
+        found.append(
+            f"Uncertain: the profile rests on only {' and '.join(few)}; record more of them, or "
+            "measure a profile."
+        )
     if config.enable_caching and config.cache_max_bytes is not None:
         found.append(
             "cache_max_bytes is not simulated, because the size of the results is not known: the "

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from codomyrmex_lab.errors import ProfileError
 from codomyrmex_lab.optimization.models import QuantizationType, check_integer
 
-__all__ = ["VariantTimes"]
+__all__ = ["VariantTimes", "line_through"]
 
 _Points = tuple[NDArray[np.float64], NDArray[np.float64]]
 
@@ -72,8 +72,8 @@ class VariantTimes:
         table = np.zeros((len(self._by_cost), n_workers + 1, max_batch_size + 1))
         for row, of_cost in enumerate(self._by_cost):
             measured_workers = np.array([busy for busy, _ in of_cost], dtype=np.float64)
-            by_size = np.stack([_line_through(sizes, *points) for _, points in of_cost])
-            table[row, 1:, 1:] = _line_through(workers, measured_workers, by_size)
+            by_size = np.stack([line_through(sizes, *points) for _, points in of_cost])
+            table[row, 1:, 1:] = line_through(workers, measured_workers, by_size)
             table[row, 0] = table[row, 1]
         table *= 1e6
         table.setflags(write=False)
@@ -122,7 +122,7 @@ def _columns(rows: pd.DataFrame, x: str, y: str) -> _Points:
     return rows[x].to_numpy(dtype=np.float64), rows[y].to_numpy(dtype=np.float64)
 
 
-def _line_through(
+def line_through(
     at: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Interpolate along the first axis of ``y``, and go on straight outside of ``x``."""
