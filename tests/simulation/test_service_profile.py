@@ -252,6 +252,17 @@ def test_profile_of_a_trace_tells_calls_that_ran_at_once_apart():
     np.testing.assert_allclose(profile.points["service_ms"], [10, 15])
 
 
+@pytest.mark.parametrize("workers", [(2, 4), (4,)])
+def test_calls_that_ran_alone_are_missed_where_they_were_not_profiled(workers):
+    config = OptimizationConfig(max_batch_size=8, num_workers=1)
+    never_alone = linear_profile(workers=workers)
+    assert not never_alone.covers(config)
+    assert caveats(never_alone, config) == (
+        "Extrapolated: the profile holds batches of up to 32 and 4 calls at once, but none of "
+        f"fewer than {workers[0]}.",
+    )
+
+
 def one_after_another(begin_ms, sizes, service_ms, n_at_once=1):
     """Return starts, ends and sizes of calls, so many of which run at any time."""
     every_ms = 3 * max(service_ms)
