@@ -28,7 +28,12 @@ from codomyrmex_lab.simulation.profile_file import FORMAT_VERSION
 from codomyrmex_lab.simulation.profile_identity import has_identity
 from codomyrmex_lab.simulation.profile_in_engine import EngineVisits
 from codomyrmex_lab.simulation.profile_inputs import Inputs
-from codomyrmex_lab.simulation.profile_measurement import Point, measure_points, visit_alone
+from codomyrmex_lab.simulation.profile_measurement import (
+    Point,
+    check_outputs,
+    measure_points,
+    visit_alone,
+)
 from codomyrmex_lab.simulation.profile_overheads import (
     measure_cold_starts,
     measure_overheads,
@@ -176,11 +181,7 @@ def _measured(
     functions = {one: variant.function for one, variant in variants.items()}
     first = inputs.payloads[0]
     outputs = functions[plan.quantizations[0]]([first])
-    if not hasattr(outputs, "__len__") or len(outputs) != 1:
-        raise ProfileError(
-            f"The model answered one input with {type(outputs).__name__} "
-            f"{outputs!r:.80}; expected a sequence of one output."
-        )
+    check_outputs(outputs, 1)
     points = plan.points(inputs)
     in_engine = EngineVisits(functions, inputs)
     with (

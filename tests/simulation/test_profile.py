@@ -1,3 +1,4 @@
+import threading
 import time
 
 import numpy as np
@@ -188,6 +189,26 @@ def test_costs_that_are_none_are_refused(costs):
 def test_model_that_does_not_answer_one_to_one_is_refused():
     with pytest.raises(ProfileError, match="expected a sequence of one output"):
         profile(lambda inputs: [], WORKLOAD, **QUICK)
+
+
+@pytest.mark.parametrize("with_engine", [True, False])
+def test_model_that_answers_one_input_of_many_is_refused(with_engine):
+    settings = {**QUICK, "with_engine": with_engine}
+    with pytest.raises(ProfileError, match="answered 4 inputs with list .* one output for each"):
+        profile(lambda inputs: inputs[:1], WORKLOAD, **settings)
+
+
+def test_model_that_fails_in_one_of_several_calls_at_once_ends_the_measurement():
+    first_to_run_beside_another = threading.Lock()
+
+    def model(inputs):
+        if threading.active_count() > n_threads and first_to_run_beside_another.acquire(False):
+            raise MemoryError("no room")
+        return inputs
+
+    n_threads = threading.active_count() + 1
+    with pytest.raises(MemoryError, match="no room"):
+        profile(model, WORKLOAD, **{**QUICK, "workers": (2,)})
 
 
 @pytest.mark.parametrize(
