@@ -186,8 +186,12 @@ class ServiceProfile:
 
         None where nothing was asked for.
         """
+        return self.less_certain_than(self._precision)
+
+    def less_certain_than(self, precision: float) -> pd.DataFrame:
+        """Return the points whose interval reaches further than this share of their median."""
         half_ms = (self.points["ci_high_ms"] - self.points["ci_low_ms"]) / 2
-        return self.points[half_ms > self._precision * self.points["service_ms"]]
+        return self.points[half_ms > precision * self.points["service_ms"]]
 
     @property
     def _precision(self) -> float:
