@@ -118,8 +118,8 @@ class VariantTimes:
                 )
         if measured.smallest_batch > 1:
             raise ProfileError(
-                f"The smallest profiled batch is {measured.smallest_batch}; measure smaller ones as "
-                "well, or pass extrapolate=True."
+                f"The smallest profiled batch is {measured.smallest_batch}; measure smaller ones "
+                "as well, or pass extrapolate=True."
             )
 
 
