@@ -117,8 +117,8 @@ def miss_ratio_curve(
     sampling_rate : float
         Share of the keys to look at, above 0 to 1: less time for very many requests, at an error
         that the curve states. A hash of the key decides which, so that every request of a key is
-        looked at, or none. Leave some thousands of keys: where a few of them get most of the
-        requests, a smaller sample may hold none of these, and state too small an error.
+        looked at, or none. Caches of fewer than ``16 / sampling_rate`` results get a wide interval
+        where some keys are popular, since it is luck which of them the sample holds.
     seed : int
         Of that hash; at least 0.
 

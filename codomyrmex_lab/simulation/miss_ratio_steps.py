@@ -17,6 +17,8 @@ _MODULUS = 2**24
 _N_GROUPS = 8
 _STUDENT_T = 2.365  # 97.5% quantile with 7 degrees of freedom
 _FEWEST_KEYS = 64
+_POPULAR_KEYS = 16
+"""So many keys of the sample at most get a share of the requests that makes a difference."""
 
 Steps = tuple[NDArray[np.int64], NDArray[np.float64]]
 
@@ -49,7 +51,9 @@ def sampled_steps(
     Keys with ``hash(key) mod P < T`` are looked at; distances among them are ``rate = T / P`` of
     the true ones. As many requests as the sample has too few or too many count as hits of the
     smallest cache: it is the most popular keys that make the difference (SHARDS_adj). The error is
-    that of the mean of eight parts of the sample, told from how they differ.
+    that of the mean of eight parts of the sample, told from how they differ. No part knows of
+    popular keys that fell out of the sample, or fell into it by luck: that as many requests do not
+    belong where they are counted is part of the error, up to the size of cache that holds them all.
     """
     hashed = _hashes(keys, seed)
     threshold = max(round(rate * _MODULUS), 1)
@@ -72,12 +76,17 @@ def sampled_steps(
         for part in parts
     ]
     errors = _STUDENT_T * np.std(estimates, axis=0, ddof=1) / np.sqrt(_N_GROUPS)
+    misplaced = abs(1 - len(codes) / (rate * len(keys)))
+    small = (capacities > 0) & (capacities * rate <= _POPULAR_KEYS)
+    errors = np.where(small, np.hypot(errors, misplaced), errors)
+    no_hit_is_sure = (capacities > 0) & (capacities * rate < 1)  # distance 0 stands for some more
+    errors = np.where(no_hit_is_sure, np.maximum(errors, ratios), errors)
     return capacities, ratios, errors
 
 
 def _scaled(codes: NDArray[np.int32], rate: float, n_requests: int) -> Steps:
     counts = count_distances(codes, int(codes.max()) + 1)
-    distances = np.flatnonzero(counts)
+    distances = np.append(0, np.flatnonzero(counts[1:]) + 1)
     expected = rate * n_requests
     hits = np.cumsum(counts[distances]) + expected - len(codes)
     capacities = np.append(0, (distances / rate).astype(np.int64) + 1)
