@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.optimization.models import check_integer
-from codomyrmex_lab.simulation.miss_ratio_steps import coded, exact_steps, sampled_steps
+from codomyrmex_lab.simulation.miss_ratio_steps import exact_steps, sampled_steps
 from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads.key_codes import key_codes_of
 from codomyrmex_lab.workloads.ranges import check_number, check_share
 
 __all__ = ["MissRatioCurve", "miss_ratio_curve"]
@@ -146,7 +147,7 @@ def miss_ratio_curve(
             f"requests has shape {keys.shape}; expected a workload, or one key per request."
         )
     if sampling_rate == 1:
-        codes = requests.key_codes if isinstance(requests, Workload) else coded(keys)
+        codes = requests.key_codes if isinstance(requests, Workload) else key_codes_of(keys)
         capacities, hit_ratios = exact_steps(codes)
         errors = np.zeros(len(hit_ratios))
     else:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.simulation.miss_ratio_kernel import count_distances
+from codomyrmex_lab.workloads.key_codes import key_codes_of
 
-__all__ = ["coded", "exact_steps", "sampled_steps"]
+__all__ = ["exact_steps", "sampled_steps"]
 
 _MODULUS = 2**24
 _N_GROUPS = 8
@@ -21,12 +21,6 @@ _POPULAR_KEYS = 16
 """So many keys of the sample at most get a share of the requests that makes a difference."""
 
 Steps = tuple[NDArray[np.int64], NDArray[np.float64]]
-
-
-def coded(keys: NDArray[Any]) -> NDArray[np.int32]:
-    """Return numbers from 0 on, in order of first appearance, equal for equal keys."""
-    codes: NDArray[np.int32] = pd.factorize(keys, use_na_sentinel=False)[0].astype(np.int32)
-    return codes
 
 
 def exact_steps(codes: NDArray[np.int32]) -> Steps:
@@ -60,7 +54,7 @@ def sampled_steps(
     rate = threshold / _MODULUS
     looked_at = hashed % np.uint64(_MODULUS) < threshold
     sampled, group = keys[looked_at], (hashed[looked_at] >> np.uint64(40)) % np.uint64(_N_GROUPS)
-    codes = coded(sampled)
+    codes = key_codes_of(sampled)
     parts = [codes[group == one] for one in range(_N_GROUPS)]
     if len(codes) == 0 or codes.max() + 1 < _FEWEST_KEYS or min(map(len, parts)) == 0:
         raise SettingError(
@@ -71,7 +65,7 @@ def sampled_steps(
     estimates = [
         _at(
             capacities,
-            *_scaled(coded(part), rate / _N_GROUPS, len(keys)),
+            *_scaled(key_codes_of(part), rate / _N_GROUPS, len(keys)),
         )
         for part in parts
     ]
@@ -102,7 +96,7 @@ def _at(
 
 def _hashes(keys: NDArray[Any], seed: int) -> NDArray[np.uint64]:
     """Return 64 well-mixed bits per request, equal for equal keys (the splitmix64 generator)."""
-    whole = keys if keys.dtype.kind in "iu" else coded(keys)
+    whole = keys if keys.dtype.kind in "iu" else key_codes_of(keys)
     start = 0x9E3779B97F4A7C15 * (seed + 1) % 2**64
     mixed = whole.astype(np.uint64) + np.uint64(start)
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

@@ -95,6 +95,11 @@ def test_variant_that_was_not_measured_is_refused():
         {"batch_size": 0},
         {"busy_workers": 0},
         {"quantization": "fp7"},
+        {"batch_size": np.nan},
+        {"batch_size": "1x"},
+        {"service_ms": "fast"},
+        {"cost": np.nan},
+        {"cost": -1},
     ],
 )
 def test_points_that_no_measurement_gives_are_refused(change):
@@ -103,9 +108,16 @@ def test_points_that_no_measurement_gives_are_refused(change):
         ServiceProfile(points, np.ones(1))
 
 
-def test_residuals_that_are_no_ratios_are_refused():
+@pytest.mark.parametrize("residuals", [[0.0], [], [np.nan], 1.0, ["much"], [[1.0]]])
+def test_residuals_that_are_no_ratios_are_refused(residuals):
     with pytest.raises(ProfileError, match="residuals"):
-        ServiceProfile(linear_profile().points, [0.0])
+        ServiceProfile(linear_profile().points, residuals)
+
+
+def test_cold_starts_of_no_number_of_workers_are_refused():
+    cold = {"quantization": ["fp32"], "n_workers": ["x"], "idle_ms": [1], "extra_ms": [1]}
+    with pytest.raises(ProfileError, match="cold_starts must hold"):
+        linear_profile(cold_starts=pd.DataFrame(cold))
 
 
 def test_saved_profile_comes_back_whole(tmp_path):
