@@ -5,6 +5,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any, Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -124,11 +125,11 @@ class _TwoOrMore(LogLocator):
     def tick_values(self, vmin: float, vmax: float) -> Any:
         """Return places of numbers, of which some may lie outside of what is in view."""
         low, high = sorted((vmin, vmax))
-        ticks = super().tick_values(low, high)
+        ticks = np.asarray(super().tick_values(low, high))
         for finer in (LogLocator(subs=(1.0, 2.0, 5.0)), MaxNLocator(nbins=4)):
-            if ((low <= ticks) & (ticks <= high)).sum() >= 2:
+            if np.count_nonzero((low <= ticks) & (ticks <= high)) >= 2:
                 break
-            ticks = finer.tick_values(low, high)
+            ticks = np.asarray(finer.tick_values(low, high))
         return ticks
 
 

@@ -21,7 +21,7 @@ def few_calls(points: pd.DataFrame) -> list[list[int]]:
     """Return each number of calls at once that was seen too seldom, and how often it was seen."""
     n_calls = points.groupby("busy_workers")["n_samples"].sum()
     few = n_calls[n_calls < _ENOUGH_CALLS]
-    return [[int(busy), int(n)] for busy, n in few.items()]
+    return few.reset_index().to_numpy(np.int64).tolist()
 
 
 def with_borrowed_shapes(points: pd.DataFrame) -> pd.DataFrame:
@@ -53,8 +53,10 @@ def with_borrowed_shapes(points: pd.DataFrame) -> pd.DataFrame:
 def _without_rare_sizes(points: pd.DataFrame) -> pd.DataFrame:
     """Leave out sizes seen too seldom, except the smallest and the largest."""
     sizes = points["batch_size"]
-    is_end = (sizes == sizes.min()) | (sizes == sizes.max())
-    return points[is_end | (points["n_samples"] >= _ENOUGH_OF_SIZE)]
+    kept = (sizes == sizes.min()) | (sizes == sizes.max())
+    kept |= points["n_samples"] >= _ENOUGH_OF_SIZE
+    left: pd.DataFrame = points[kept]
+    return left
 
 
 def _scaled(lender: pd.DataFrame, own: pd.DataFrame) -> pd.DataFrame:
