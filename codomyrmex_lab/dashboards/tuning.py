@@ -53,9 +53,9 @@ Errand = Callable[[threading.Event], None]
 class TuningDashboard(Screen):
     """Tune by hand: each movement of a control is answered by the simulator at once.
 
-    The model's service times are measured once, and kept on disk. **Verify** replays the first
-    seconds of the workload on the real engine, in the background, and draws what it measured
-    beside what was predicted.
+    The model's service times are measured first, and kept on disk if it has an ``identity``.
+    **Verify** replays the first seconds of the workload on the real engine, in the background, and
+    draws what it measured beside what was predicted.
 
     Parameters
     ----------
@@ -265,7 +265,8 @@ class TuningDashboard(Screen):
         self._say(
             "Preparing the simulator; its first use on a machine compiles it, for some seconds."
             if self._given_profile
-            else "Measuring the model's service times; kept on disk for the next time."
+            else "Measuring the model's service times; those of a model with an identity are kept "
+            "on disk for the next time."
         )
         try:
             prediction = import_module("codomyrmex_lab.dashboards.prediction")
