@@ -7,7 +7,6 @@ import operator
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from functools import partial
 from typing import Any
 
 from codomyrmex_lab.errors import NotRunningError
@@ -232,7 +231,7 @@ class InferenceOptimizer:
         intake.enter(request, dispatcher)
         try:
             result: InferenceResult[Any] = request.result(
-                None if timeout_ms is None else timeout_ms / 1e3
+                None if timeout_ms is None else intake.left_s(request)
             )
             return result
         except BaseException as error:
@@ -328,15 +327,12 @@ class InferenceOptimizer:
         if hit is not None:
             return hit
         dispatcher = self._dispatcher
-        if dispatcher is None:
-            door = partial(self.infer, use_cache=use_cache, timeout_ms=timeout_ms)
-            return await asyncio.get_running_loop().run_in_executor(None, door, input_data)
         audience = self._mailboxes.audience()
         request = intake.request(
             input_data, priority, now_ns, now_ns, key, timeout_ms, dispatcher, audience
         )
         try:
-            if timeout_ms is None and not intake.blocks():
+            if timeout_ms is None and dispatcher is not None and not intake.blocks():
                 intake.enter(request, dispatcher)
                 return await audience.future  # type: ignore[no-any-return]
             async with asyncio.timeout(None if timeout_ms is None else timeout_ms / 1e3):

@@ -1,7 +1,8 @@
 """A clock that moves only when a test says so."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
 
@@ -10,6 +11,14 @@ import pytest
 from codomyrmex_lab.optimization.models import NS_PER_MS
 
 PATIENCE_S = 20.0
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until another thread has brought a condition about."""
+    limit_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < limit_s, "it did not come about"
+        time.sleep(0.001)
 
 
 class VirtualClock:

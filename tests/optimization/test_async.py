@@ -139,6 +139,54 @@ def test_a_full_queue_that_rejects_raises_in_the_task(gate):
         gate.open.set()
 
 
+def test_a_full_queue_that_rejects_does_so_at_once_though_the_task_has_a_deadline(gate, clock):
+    config = ONE_BY_ONE.replace(max_queue_size=1, queue_full=QueueFullAction.REJECT)
+    with InferenceOptimizer(gate, config, clock=clock) as engine:
+        engine.submit("running")
+        gate.wait_entered()
+        engine.submit("waiting")
+        with pytest.raises(QueueFullError):
+            run(engine.ainfer("one too many", timeout_ms=60_000))
+        gate.open.set()
+    assert engine.stats.rejected_requests == 1
+
+
+def test_a_full_queue_sheds_the_oldest_for_a_task_that_has_a_deadline(gate):
+    config = ONE_BY_ONE.replace(max_queue_size=1, queue_full=QueueFullAction.SHED_OLDEST)
+    with InferenceOptimizer(gate, config) as engine:
+        engine.submit("running")
+        gate.wait_entered()
+        oldest = engine.submit("oldest")
+
+        async def main():
+            task = asyncio.create_task(engine.ainfer("newest", timeout_ms=60_000))
+            with pytest.raises(QueueFullError, match="made room"):
+                await asyncio.wrap_future(oldest)
+            gate.open.set()
+            return await task
+
+        assert run(main()).output == "newest"
+    assert engine.stats.shed_requests == 1
+
+
+def test_a_blocked_task_is_told_when_a_full_queue_rejects_from_now_on(gate):
+    blocking = ONE_BY_ONE.replace(max_queue_size=1)
+    with InferenceOptimizer(gate, blocking) as engine:
+        engine.submit("running")
+        gate.wait_entered()
+        engine.submit("waiting")
+
+        async def main():
+            task = asyncio.create_task(engine.ainfer("blocked"))
+            await asyncio.sleep(0)
+            engine.reconfigure(blocking.replace(queue_full=QueueFullAction.REJECT))
+            with pytest.raises(QueueFullError):
+                await task
+
+        run(main())
+        gate.open.set()
+
+
 def test_tasks_blocked_by_a_full_queue_are_told_when_the_engine_stops(gate):
     config = ONE_BY_ONE.replace(max_queue_size=1)
     engine = InferenceOptimizer(gate, config)
@@ -171,6 +219,23 @@ def test_on_an_engine_that_is_not_started_the_model_runs_in_another_thread():
 
     assert run(main()).output == "a"
     assert threads[0] is not threading.main_thread()
+
+
+def test_a_deadline_ends_the_wait_on_an_engine_that_is_not_started(gate):
+    engine = InferenceOptimizer(gate)
+
+    async def main():
+        with pytest.raises(DeadlineExceededError, match="timeout_ms = 10"):
+            await engine.ainfer("slow", timeout_ms=10)
+        gate.open.set()
+
+    run(main())
+    assert engine.infer("slow").from_cache
+
+
+def test_a_refused_deadline_is_named_on_an_engine_that_is_not_started():
+    with pytest.raises(ValueError, match="timeout_ms is '5'"):
+        run(InferenceOptimizer(lambda xs: xs).ainfer("a", timeout_ms="5"))
 
 
 def test_an_async_batch_function_runs_on_one_loop_for_all_its_batches():
