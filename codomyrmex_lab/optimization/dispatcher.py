@@ -214,6 +214,7 @@ class Dispatcher:
             batch = self._running.pop(batch_id, None)
             if batch is not None:
                 batch.fail(drain_error(), self._clock)
+                batch.variant.give_up(batch.thread)
                 self._owner.answer(batch)
         self.ended.set()
 
@@ -428,8 +429,9 @@ class Dispatcher:
         """Answer a batch that runs too long, and replace its worker."""
         if self._running.pop(batch.id, None) is None:
             return
-        self._crew.replace(batch.worker, batch.thread)
         batch.fail(hang_error(timeout_ns), self._clock)
+        batch.variant.give_up(batch.thread)
+        self._crew.replace(batch.worker, batch.thread)
         self._owner.answer(batch)
 
     def _tidy(self) -> None:

@@ -4,7 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from codomyrmex_lab.errors import DeadlineExceededError, NotRunningError, QueueFullError
+from codomyrmex_lab.errors import (
+    DeadlineExceededError,
+    DrainTimeoutError,
+    NotRunningError,
+    ProcessorTimeoutError,
+    QueueFullError,
+)
 from codomyrmex_lab.optimization import (
     BatchingStrategy,
     InferenceOptimizer,
@@ -317,6 +323,63 @@ def test_an_async_batch_that_runs_while_its_variant_is_exchanged_is_answered():
         slow.go_on()
         assert running.result(PATIENCE_S).output == "running"
         assert engine.infer("next").output == "next"
+
+
+HASTY = ONE_BY_ONE.replace(processor_timeout_ms=300.0)
+
+
+def test_an_async_batch_that_blocks_its_loop_fails_alone():
+    go_on = threading.Event()
+
+    async def model(inputs):
+        if inputs == ["hang"]:
+            go_on.wait(PATIENCE_S)
+        return inputs
+
+    with InferenceOptimizer(model, HASTY) as engine:
+        with pytest.raises(ProcessorTimeoutError):
+            engine.infer("hang")
+        assert [engine.infer(x).output for x in "abc"] == ["a", "b", "c"]
+        go_on.set()
+
+
+def test_an_async_batch_that_takes_too_long_is_cancelled_and_its_loop_kept():
+    loops, cancelled = [], threading.Event()
+
+    async def model(inputs):
+        loops.append(asyncio.get_running_loop())
+        if inputs == ["hang"]:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+        return inputs
+
+    with InferenceOptimizer(model, HASTY) as engine:
+        with pytest.raises(ProcessorTimeoutError):
+            engine.infer("hang")
+        assert cancelled.wait(PATIENCE_S)
+        assert engine.infer("next").output == "next"
+    assert loops[0] is loops[1]
+
+
+def test_an_async_batch_that_outlasts_the_drain_time_is_cancelled():
+    running, cancelled = threading.Event(), threading.Event()
+
+    async def model(inputs):
+        running.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    engine = InferenceOptimizer(model, ONE_BY_ONE)
+    engine.start()
+    future = engine.submit("hang")
+    assert running.wait(PATIENCE_S)
+    engine.stop(drain_timeout_s=0.0)
+    assert isinstance(future.exception(PATIENCE_S), DrainTimeoutError)
+    assert cancelled.wait(PATIENCE_S)
 
 
 def test_stopping_leaves_an_async_model_that_is_called_directly_its_loop():
