@@ -202,7 +202,8 @@ class InferenceOptimizer:
             Larger leaves first.
         timeout_ms : float or None
             Deadline from now, in ms, above 0: a request that misses it fails, and is not computed
-            if its batch has not begun.
+            if its batch has not begun. A direct call of the model is not cut short: it fails
+            once the model has returned.
 
         Returns
         -------
@@ -353,7 +354,8 @@ class InferenceOptimizer:
     ) -> list[InferenceResult[Any]]:
         """Answer several inputs: from the cache where it has them, the rest in one model call.
 
-        The call is made at once, in the caller's thread, and bypasses the queue.
+        The call is made at once, in the caller's thread, and bypasses the queue; nothing cuts it
+        short, ``processor_timeout_ms`` neither.
 
         Parameters
         ----------

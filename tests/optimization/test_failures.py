@@ -212,6 +212,23 @@ engine.submit("a").add_done_callback(lambda f: print("answered", f.result().outp
     assert (done.returncode, done.stdout, done.stderr) == (0, "answered a\n", "")
 
 
+def test_a_thread_that_waits_for_a_partial_batch_ends_with_the_stop_of_the_main_thread():
+    script = """
+from concurrent.futures import ThreadPoolExecutor
+from codomyrmex_lab.optimization import BatchingStrategy, InferenceOptimizer, OptimizationConfig
+
+fixed = OptimizationConfig(batching_strategy=BatchingStrategy.FIXED, max_batch_size=8)
+threads = ThreadPoolExecutor()
+with InferenceOptimizer(lambda xs: xs, fixed) as engine:
+    future = threads.submit(engine.infer, "a")
+    while not engine.queue_length:
+        pass
+future.add_done_callback(lambda f: print("answered", f.result().output, flush=True))
+"""
+    done = run_script(script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "answered a\n", "")
+
+
 def test_a_model_that_hangs_does_not_keep_the_interpreter_alive():
     script = """
 import threading
