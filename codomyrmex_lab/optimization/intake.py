@@ -219,8 +219,10 @@ class Intake:
     ) -> None:
         """Undo, as far as it came, the entry of a request whose caller is told the error."""
         terms = request.terms
-        if terms.ordinary or (request.done() and not request.cancelled()):
-            return  # answered; or, where it is in the queue after all, computed for nobody
+        if terms.ordinary and dispatcher is not None:
+            return  # nobody knows it; if it is in the queue, it is computed for nobody
+        if request.done() and not request.cancelled():
+            return
         if terms.owner is not None or (terms.key is not None and terms.cache_epoch < 0):
             request.cancel()  # it waits in the queue, or has joined another
             return

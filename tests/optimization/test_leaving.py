@@ -126,6 +126,17 @@ def test_an_interrupted_direct_call_does_not_interrupt_who_joined_it(gate):
         other.join(PATIENCE_S)
     assert outputs == ["same"]
     assert gate.calls == [["same"], ["same"]]
+    assert (engine.stats.cancelled_requests, engine.stats.total_requests) == (1, 2)
+
+
+def test_an_interrupted_direct_call_without_cache_is_counted():
+    def interrupted(inputs):
+        raise KeyboardInterrupt
+
+    engine = InferenceOptimizer(interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        engine.infer("a", use_cache=False)
+    assert (engine.stats.cancelled_requests, engine.stats.total_requests) == (1, 1)
 
 
 def test_a_cancelled_task_that_waits_for_a_place_does_not_cancel_who_joined_it(gate):
