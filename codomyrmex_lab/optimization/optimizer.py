@@ -332,15 +332,18 @@ class InferenceOptimizer:
         request = intake.request(
             input_data, priority, now_ns, now_ns, key, timeout_ms, dispatcher, audience
         )
+        limit = None
         try:
             if timeout_ms is None and dispatcher is not None and not intake.blocks():
                 intake.enter(request, dispatcher)
                 return await audience.future  # type: ignore[no-any-return]
-            async with asyncio.timeout(None if timeout_ms is None else timeout_ms / 1e3):
+            limit = asyncio.timeout(None if timeout_ms is None else timeout_ms / 1e3)
+            async with limit:
                 await intake.enter_from_loop(request, dispatcher)
                 return await audience.future  # type: ignore[no-any-return]
         except BaseException as error:
-            if audience.abandon(request) and isinstance(error, TimeoutError):
+            audience.abandon(request)
+            if limit is not None and limit.expired() and isinstance(error, TimeoutError):
                 raise no_answer_error(timeout_ms) from None
             raise
 

@@ -19,6 +19,8 @@ from codomyrmex_lab.optimization import (
     QueueFullAction,
 )
 
+from .conftest import wait_until
+
 PATIENCE_S = 20.0
 QUICK = OptimizationConfig(batch_timeout_ms=0.0)
 ONE_BY_ONE = OptimizationConfig(batch_timeout_ms=0.0, max_batch_size=1, num_workers=1)
@@ -109,6 +111,22 @@ def test_a_deadline_ends_the_wait(gate):
         with pytest.raises(DeadlineExceededError, match="timeout_ms = 10"):
             run(main())
         gate.open.set()
+
+
+def test_a_deadline_is_named_though_the_answer_is_on_its_way_to_the_busy_loop(gate):
+    with InferenceOptimizer(gate, ONE_BY_ONE) as engine:
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            task = asyncio.create_task(engine.ainfer("late", timeout_ms=50))
+            await asyncio.sleep(0)
+            due_s = loop.time() + 0.05
+            gate.open.set()
+            wait_until(lambda: loop.time() > due_s and engine.stats.total_requests == 1)
+            with pytest.raises(DeadlineExceededError, match="timeout_ms = 50"):
+                await task
+
+        run(main())
 
 
 def test_a_full_queue_blocks_the_task_but_not_the_loop(gate):
