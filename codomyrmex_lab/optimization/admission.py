@@ -10,6 +10,7 @@ from codomyrmex_lab.errors import NotRunningError
 from codomyrmex_lab.optimization.clock import FOREVER_NS, Clock
 from codomyrmex_lab.optimization.failures import full_error, no_place_error
 from codomyrmex_lab.optimization.models import QueueFullAction
+from codomyrmex_lab.optimization.request import Terms
 
 __all__ = ["Admission"]
 
@@ -34,7 +35,8 @@ class Admission:
         self._action = action
         self._clock = clock
         self._n_waiting = 0
-        self._free = threading.Condition()
+        self._lock = threading.Lock()  # entered itself: a condition's entry can be interrupted
+        self._free = threading.Condition(self._lock)
         self._callbacks: deque[Callable[[], object]] = deque()
         self._closed = False
 
@@ -50,20 +52,18 @@ class Admission:
 
     def resize(self, max_queue_size: int | None, action: QueueFullAction) -> None:
         """Bound the queue anew; those who have a place keep it."""
-        with self._free:
+        with self._lock:
             self._limit, self._action = max_queue_size, action
             callbacks, self._callbacks = list(self._callbacks), deque()
             self._free.notify_all()
         for callback in callbacks:
             callback()
 
-    def enter(self, deadline_ns: int = FOREVER_NS) -> bool:
-        """Take a place, waiting for one under ``BLOCK``.
+    def enter(self, terms: Terms) -> None:
+        """Take a place for a request, waiting for one under ``BLOCK``.
 
-        Returns
-        -------
-        bool
-            False where there was none and another request must be shed for this one.
+        ``terms.placed`` tells whether it has one: under ``SHED_OLDEST`` it comes back without if
+        another request must be shed for it.
 
         Raises
         ------
@@ -74,31 +74,33 @@ class Admission:
         NotRunningError
             The engine stopped before there was a place.
         """
-        with self._free:
-            while not self._closed:
-                if self._take_place():
-                    return True
-                if self._action is QueueFullAction.SHED_OLDEST:
-                    return False
-                if self._action is QueueFullAction.REJECT:
-                    raise full_error(self._limit)
-                self._wait(deadline_ns)
-        raise NotRunningError("The engine was stopped while the request waited for a place.")
+        with self._lock:
+            try:
+                while self._must_wait(terms):
+                    self._wait(terms.deadline_ns)
+            except BaseException:
+                self._free.notify()  # what it was told, perhaps, goes to the next
+                raise
 
-    def enter_or_call(self, callback: Callable[[], object]) -> bool:
-        """Take a place if there is one; otherwise call back, once, when it is worth a new try.
+    def enter_or_call(self, terms: Terms, callback: Callable[[], object]) -> bool:
+        """Do as :meth:`enter`, but where that would wait call back when a new try is worth it.
 
-        The callback runs in the thread that frees a place.
+        The callback runs once, in the thread that frees a place.
+
+        Returns
+        -------
+        bool
+            False where the request must wait.
         """
-        with self._free:
-            if self._closed or self._take_place():
+        with self._lock:
+            if not self._must_wait(terms):
                 return True
             self._callbacks.append(callback)
             return False
 
     def forget(self, callback: Callable[[], object]) -> None:
         """Forget a callback whose caller gave up; what it was told already goes to the next."""
-        with self._free:
+        with self._lock:
             try:
                 self._callbacks.remove(callback)
                 return
@@ -111,7 +113,7 @@ class Admission:
         """Free ``n`` places."""
         if not n:
             return
-        with self._free:
+        with self._lock:
             self._n_waiting -= n
             callbacks = [self._callbacks.popleft() for _ in range(min(n, len(self._callbacks)))]
             self._free.notify(n)
@@ -120,18 +122,23 @@ class Admission:
 
     def close(self) -> None:
         """Turn away all who wait for a place."""
-        with self._free:
+        with self._lock:
             self._closed = True
             callbacks, self._callbacks = list(self._callbacks), deque()
             self._free.notify_all()
         for callback in callbacks:
             callback()
 
-    def _take_place(self) -> bool:
+    def _must_wait(self, terms: Terms) -> bool:
+        if self._closed:
+            raise NotRunningError("The engine was stopped while the request waited for a place.")
         if self._limit is None or self._n_waiting < self._limit:
             self._n_waiting += 1
-            return True
-        return False
+            terms.placed = True  # here, so that no interrupt comes between
+            return False
+        if self._action is QueueFullAction.REJECT:
+            raise full_error(self._limit)
+        return self._action is QueueFullAction.BLOCK
 
     def _wait(self, deadline_ns: int) -> None:
         if deadline_ns >= FOREVER_NS:

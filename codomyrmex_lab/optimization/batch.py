@@ -87,8 +87,9 @@ class Batch:
             outputs = self.variant.function([request.input_data for request in self.requests])
             self.outputs = _checked(outputs, len(self.requests))
         except BaseException as error:  # it owes an answer to every caller, whatever was raised
-            self.error = error
-            self.log_error()
+            if self.error is None:  # else it was given up, and its callers were told
+                self.error = error
+                self.log_error()
         self.end_ns = clock.now_ns()
 
     def fail(self, error: BaseException, clock: Clock) -> None:

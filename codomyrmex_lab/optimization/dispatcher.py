@@ -122,46 +122,23 @@ class Dispatcher:
         DeadlineExceededError
             The request's deadline came before a place.
         """
-        if self._guarded and not self._pass_guards(request):
-            self._send(partial(self._shed_for, request))
-            self.accept(request)
-            self._tidy()
+        if self._guarded:
+            self._pass_guards(request)
         else:
-            self.accept(request)
+            self._accept(request)
 
-    def enter_or_call(self, request: PendingRequest, callback: Callable[[], object]) -> bool:
-        """Take a place for a request without blocking; call back when a new try is worth it.
+    def submit_or_call(self, request: PendingRequest, callback: Callable[[], object]) -> bool:
+        """Do as :meth:`submit`, but where that would wait call back when a new try is worth it.
 
         Returns
         -------
         bool
-            Whether the request has a place, or needs none, and is to be given to :meth:`accept`.
+            Whether the request was accepted.
         """
-        self._refuse_if_closed()
-        self._choose_bucket(request)
-        if self._admission.bounded:
-            placed = self._admission.enter_or_call(callback)
-            request.own_terms().placed = placed
-            return placed
+        if self._guarded:
+            return self._pass_guards(request, callback)
+        self._accept(request)
         return True
-
-    def accept(self, request: PendingRequest) -> None:
-        """Put a request that has its place into the inbox."""
-        terms, inbox = request.terms, self._inbox
-        if terms.ordinary:
-            inbox.append(request)
-        else:
-            terms.owner = self
-            inbox.append(request)
-            if terms.deadline_ns < FOREVER_NS and self._arrivals_wanted != _NOBODY_SLEEPS:
-                self._bell.put(None)
-        if len(inbox) >= self._arrivals_wanted:
-            self._bell.put(None)
-        if self._abandoned:
-            # stop() may have looked for left-overs before this request was in the inbox
-            with self._collecting:
-                self._turn_away_all()
-            self._reject_turned_away()
 
     def withdraw(self, request: PendingRequest) -> None:
         """Let go of a cancelled request, unless others joined it; its place is free at once."""
@@ -170,7 +147,7 @@ class Dispatcher:
             self._tidy()
 
     def forget(self, callback: Callable[[], object]) -> None:
-        """Forget a callback of :meth:`enter_or_call` whose caller gave up."""
+        """Forget a callback of :meth:`submit_or_call` whose caller gave up."""
         self._admission.forget(callback)
 
     def flush(self) -> None:
@@ -203,7 +180,8 @@ class Dispatcher:
     def stop(self, drain_timeout_s: float | None) -> None:
         """Accept nothing more, answer what was accepted, and end the workers.
 
-        Several threads may ask for it; each returns when all is answered.
+        Several threads may ask for it; each returns when all is answered. Where the wait is
+        interrupted the drain time is over.
 
         Parameters
         ----------
@@ -213,14 +191,21 @@ class Dispatcher:
         """
         if self._closed and self.ended.is_set():
             return
-        self._closed = True
-        self._guard()
-        self._admission.close()
-        self._send(_close)
         due_ns = None if drain_timeout_s is None else self._clock.now_ns() + drain_timeout_s * 1e9
-        self._crew.join(due_ns, self._clock)
+        self._closed = True
+        try:
+            self._guard()
+            self._admission.close()
+            self._send(_close)
+            self._crew.join(due_ns, self._clock)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        """Fail what is not answered yet."""
         self._abandoned = True
         self._crew.resize(0)
+        self._bell.put(None)  # no worker may sleep on
         self._watchdog.stop()
         with self._collecting:
             self._turn_away_all()
@@ -229,6 +214,7 @@ class Dispatcher:
             batch = self._running.pop(batch_id, None)
             if batch is not None:
                 batch.fail(drain_error(), self._clock)
+                batch.variant.give_up(batch.thread)
                 self._owner.answer(batch)
         self.ended.set()
 
@@ -236,15 +222,60 @@ class Dispatcher:
         if self._closed:
             raise NotRunningError(self._why_closed)
 
-    def _pass_guards(self, request: PendingRequest) -> bool:
-        """Note the bucket and take a place; False where another request must make room."""
+    def _pass_guards(
+        self, request: PendingRequest, callback: Callable[[], object] | None = None
+    ) -> bool:
+        """Accept a request that needs a bucket or a place; False where it must wait."""
+        terms = request.own_terms()
         self._refuse_if_closed()
         self._choose_bucket(request)
         if not self._admission.bounded:
+            self._accept(request)
             return True
-        placed = self._admission.enter(request.terms.deadline_ns)
-        request.own_terms().placed = placed
-        return placed
+        try:
+            if callback is None:
+                self._admission.enter(terms)
+            elif not self._admission.enter_or_call(terms, callback):
+                return False
+            if terms.placed:
+                self._accept(request)
+            else:
+                self._accept_for_oldest(request)
+        except BaseException:
+            if terms.owner is None:  # interrupted between place and queue
+                self._admission.leave(terms.placed)
+                terms.placed = False
+            raise
+        return True
+
+    def _accept(self, request: PendingRequest) -> None:
+        terms, inbox = request.terms, self._inbox
+        if terms.ordinary:
+            inbox.append(request)
+        else:
+            terms.owner = self  # in one step with the next: signals are handled after calls
+            inbox.append(request)
+            if terms.deadline_ns < FOREVER_NS and self._arrivals_wanted != _NOBODY_SLEEPS:
+                self._bell.put(None)
+        if len(inbox) >= self._arrivals_wanted:
+            self._bell.put(None)
+        if self._abandoned:
+            self._accepted_too_late()
+
+    def _accept_for_oldest(self, request: PendingRequest) -> None:
+        inbox, message = self._inbox, partial(self._shed_for, request)
+        request.terms.owner = self
+        inbox.append(message)
+        self._bell.put(None)
+        self._tidy()
+        if self._abandoned:
+            self._accepted_too_late()
+
+    def _accepted_too_late(self) -> None:
+        """Fail what came after stop() had looked for left-overs."""
+        with self._collecting:
+            self._turn_away_all()
+        self._reject_turned_away()
 
     def _choose_bucket(self, request: PendingRequest) -> None:
         if self._bucket_fn is None:
@@ -294,6 +325,7 @@ class Dispatcher:
         if oldest is not None:
             newcomer.terms.placed, oldest.terms.placed = oldest.terms.placed, False
             self._turned_away.append((oldest, shed_error()))
+        self._inbox.appendleft(newcomer)  # the next to be taken in
 
     def _discard(self, request: PendingRequest, line: _Line) -> None:
         terms = request.terms
@@ -397,8 +429,9 @@ class Dispatcher:
         """Answer a batch that runs too long, and replace its worker."""
         if self._running.pop(batch.id, None) is None:
             return
-        self._crew.replace(batch.worker, batch.thread)
         batch.fail(hang_error(timeout_ns), self._clock)
+        batch.variant.give_up(batch.thread)
+        self._crew.replace(batch.worker, batch.thread)
         self._owner.answer(batch)
 
     def _tidy(self) -> None:

@@ -1,14 +1,17 @@
 """Cache look-ups of the engine: hits, misses, and identical requests in flight.
 
 An input that is neither in the cache nor being computed becomes the *leader* of its key; identical
-inputs that arrive before its answer *join* it and share the answer, or the error.
+inputs that arrive before its answer *join* it and share the answer, or the error. Where the
+leader's caller leaves before it is in the queue, the first who joined leads on.
 """
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Hashable
 from typing import Any
+from weakref import WeakSet
 
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.cache import InferenceCache
@@ -20,6 +23,7 @@ __all__ = ["ABSENT", "Flights"]
 _log = get_logger(__name__)
 ABSENT = object()
 """Stands for a value that the cache does not hold."""
+_everywhere: WeakSet[Flights] = WeakSet()  # the hook below is process-wide
 
 
 class Flights:
@@ -36,6 +40,7 @@ class Flights:
         self._leaders: dict[Hashable, PendingRequest] = {}
         self._epoch = 0
         self._lock = threading.Lock()
+        _everywhere.add(self)
 
     def look_up(self, key: Hashable) -> Any:
         """Return the stored value, or ``ABSENT``."""
@@ -89,6 +94,29 @@ class Flights:
             self._forget(request)
             return True
 
+    def hand_over(self, request: PendingRequest) -> PendingRequest | None:
+        """End the part of a leader that is in no batch; those who joined it do not end with it.
+
+        Returns
+        -------
+        PendingRequest or None
+            The new leader, joined by all others; None where nobody waits any more.
+        """
+        with self._lock:
+            joined = request.terms.joined
+            heir = next((other for other in joined if not other.cancelled()), None)
+            if heir is None:
+                self._forget(request)
+                return None
+            for other in joined:
+                if other is not heir:
+                    heir.join(other)
+            request.terms.joined = ()
+            heir.terms.cache_epoch = request.terms.cache_epoch
+            if self._leaders.get(request.terms.key) is request:
+                self._leaders[request.terms.key] = heir
+            return heir
+
     def store(self, key: Hashable, output: Any, epoch: int) -> None:
         """Store an output that was computed outside any flight, begun in the given epoch."""
         stored = _storable(output)
@@ -108,6 +136,11 @@ class Flights:
             self._leaders.clear()
             self._cache.clear()
 
+    def forked(self) -> None:
+        """Forget, in a forked child process, what only threads of the parent compute."""
+        self._lock = threading.Lock()  # another thread may have held it
+        self._leaders.clear()
+
     def _forget(self, request: PendingRequest) -> None:
         if self._leaders.get(request.terms.key) is request:
             del self._leaders[request.terms.key]
@@ -123,3 +156,12 @@ def _storable(output: Any) -> Any:
             type(output).__qualname__,
         )
         return ABSENT
+
+
+def _in_forked_child() -> None:
+    for flights in list(_everywhere):
+        flights.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_forked_child)

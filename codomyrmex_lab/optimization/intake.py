@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Hashable
 from concurrent.futures import CancelledError
 from functools import partial
@@ -133,32 +134,38 @@ class Intake:
 
     def enter(self, request: PendingRequest, dispatcher: Dispatcher | None) -> PendingRequest:
         """Take a request in whose key was not in the cache; without dispatcher, compute it."""
-        if request.terms.key is not None and self._settled_without_batch(request):
-            return request
-        if dispatcher is None:
-            self.answers.answer(self.run_directly([request]))
-            return request
+        # One try around all of it: a signal may interrupt the caller after any call in here.
         try:
-            dispatcher.submit(request)
+            if request.terms.key is not None and self._settled_without_batch(request):
+                return request
+            if dispatcher is not None:
+                dispatcher.submit(request)
+            else:
+                self._compute(request)
         except BaseException as error:
-            self._not_accepted(request, error)
+            self._leave(request, dispatcher, error)
             raise
         return request
+
+    def left_s(self, request: PendingRequest) -> float:
+        """Return the time until a request's deadline, in s, at least 0."""
+        return max(request.terms.deadline_ns - self.now_ns(), 0) / 1e9
 
     def blocks(self) -> bool:
         """Tell whether :meth:`enter` may wait, for a place in a full queue."""
         config = self._config
         return config.max_queue_size is not None and config.queue_full is QueueFullAction.BLOCK
 
-    async def enter_from_loop(self, request: PendingRequest, dispatcher: Dispatcher) -> None:
-        """Take a request in, waiting for a place without blocking the event loop."""
-        if request.terms.key is not None and self._settled_without_batch(request):
+    async def enter_from_loop(self, request: PendingRequest, dispatcher: Dispatcher | None) -> None:
+        """Do as :meth:`enter`, but wait and compute without blocking the event loop."""
+        if dispatcher is None:
+            await asyncio.get_running_loop().run_in_executor(None, self.enter, request, None)
             return
         try:
-            await _wait_for_place(request, dispatcher)
-            dispatcher.accept(request)
+            if request.terms.key is None or not self._settled_without_batch(request):
+                await _submit_from_loop(request, dispatcher)
         except BaseException as error:
-            self._not_accepted(request, error)
+            self._leave(request, dispatcher, error)
             raise
 
     def compute_at_once(self, requests: list[PendingRequest], epoch: int) -> None:
@@ -201,21 +208,62 @@ class Intake:
         self.ledger.miss()
         return not leads
 
-    def _not_accepted(self, request: PendingRequest, error: BaseException) -> None:
-        """Fail a request that did not get in, and those who joined it meanwhile."""
+    def _compute(self, request: PendingRequest) -> None:
+        batch = self.run_directly([request])
+        if batch.error is not None and not isinstance(batch.error, Exception):
+            raise batch.error  # the caller was interrupted; nobody else was
+        self.answers.answer(batch)
+
+    def _leave(
+        self, request: PendingRequest, dispatcher: Dispatcher | None, error: BaseException
+    ) -> None:
+        """Undo, as far as it came, the entry of a request whose caller is told the error."""
+        terms = request.terms
+        if terms.ordinary and dispatcher is not None:
+            return  # nobody knows it; if it is in the queue, it is computed for nobody
+        if request.done() and not request.cancelled():
+            return
+        if terms.owner is not None or (terms.key is not None and terms.cache_epoch < 0):
+            request.cancel()  # it waits in the queue, or has joined another
+            return
         if isinstance(error, QueueFullError):
             self.answers.turn_away(request, error)
-        else:
-            wanted = request.set_running_or_notify_cancel() or self.answers.still_wanted(request)
-            self.answers.reject(request, error if wanted else CancelledError())
+            return
+        heir = None
+        if not isinstance(error, Exception) or isinstance(error, TimeoutError):
+            heir = self.flights.hand_over(request)
+        request.set_running_or_notify_cancel()
+        told = error if isinstance(error, Exception) else CancelledError()
+        self.answers.reject(request, told)
+        if heir is not None:
+            self._enter_instead(heir, dispatcher)
+
+    def _enter_instead(self, heir: PendingRequest, dispatcher: Dispatcher | None) -> None:
+        """Let a request that leads now enter, in a thread of its own: it may have to wait."""
+
+        def enter() -> None:
+            try:
+                if dispatcher is None:
+                    self._compute(heir)
+                else:
+                    dispatcher.submit(heir)
+                    if heir.cancelled():  # before it had an owner to tell
+                        heir.withdrawn()
+            except BaseException as error:  # told to those who wait
+                self._leave(heir, dispatcher, error)
+
+        try:
+            threading.Thread(target=enter, name="batch-heir", daemon=True).start()
+        except RuntimeError as error:  # the interpreter exits, or has no more threads
+            self.answers.reject(heir, error)
 
 
-async def _wait_for_place(request: PendingRequest, dispatcher: Dispatcher) -> None:
+async def _submit_from_loop(request: PendingRequest, dispatcher: Dispatcher) -> None:
     loop = asyncio.get_running_loop()
     while True:
         free = asyncio.Event()
         wake = partial(loop.call_soon_threadsafe, free.set)
-        if dispatcher.enter_or_call(request, wake):
+        if dispatcher.submit_or_call(request, wake):
             return
         try:
             await free.wait()

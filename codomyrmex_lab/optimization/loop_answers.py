@@ -71,20 +71,13 @@ class LoopAudience(Audience):
         self._mailbox.post(self.future, future)
         return self._mailbox.ring
 
-    def abandon(self, request: PendingRequest) -> bool:
-        """Take note that nobody waits any more.
-
-        Returns
-        -------
-        bool
-            Whether the request goes without an answer; False where the loop has it already.
-        """
+    def abandon(self, request: PendingRequest) -> None:
+        """Take note that nobody waits any more."""
         if self.future.done() and not self.future.cancelled():
             self.future.exception()  # seen, so that the loop does not report it as lost
-            return False
-        self.future.cancel()
-        request.cancel()
-        return True
+        else:
+            self.future.cancel()
+            request.cancel()
 
 
 class Mailboxes:

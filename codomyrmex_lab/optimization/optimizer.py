@@ -7,7 +7,6 @@ import operator
 import threading
 from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import Future
-from functools import partial
 from typing import Any
 
 from codomyrmex_lab.errors import NotRunningError
@@ -203,7 +202,8 @@ class InferenceOptimizer:
             Larger leaves first.
         timeout_ms : float or None
             Deadline from now, in ms, above 0: a request that misses it fails, and is not computed
-            if its batch has not begun.
+            if its batch has not begun. A direct call of the model is not cut short: it fails
+            once the model has returned.
 
         Returns
         -------
@@ -232,7 +232,7 @@ class InferenceOptimizer:
         intake.enter(request, dispatcher)
         try:
             result: InferenceResult[Any] = request.result(
-                None if timeout_ms is None else timeout_ms / 1e3
+                None if timeout_ms is None else intake.left_s(request)
             )
             return result
         except BaseException as error:
@@ -328,22 +328,22 @@ class InferenceOptimizer:
         if hit is not None:
             return hit
         dispatcher = self._dispatcher
-        if dispatcher is None:
-            door = partial(self.infer, use_cache=use_cache, timeout_ms=timeout_ms)
-            return await asyncio.get_running_loop().run_in_executor(None, door, input_data)
         audience = self._mailboxes.audience()
         request = intake.request(
             input_data, priority, now_ns, now_ns, key, timeout_ms, dispatcher, audience
         )
+        limit = None
         try:
-            if timeout_ms is None and not intake.blocks():
+            if timeout_ms is None and dispatcher is not None and not intake.blocks():
                 intake.enter(request, dispatcher)
                 return await audience.future  # type: ignore[no-any-return]
-            async with asyncio.timeout(None if timeout_ms is None else timeout_ms / 1e3):
+            limit = asyncio.timeout(None if timeout_ms is None else timeout_ms / 1e3)
+            async with limit:
                 await intake.enter_from_loop(request, dispatcher)
                 return await audience.future  # type: ignore[no-any-return]
         except BaseException as error:
-            if audience.abandon(request) and isinstance(error, TimeoutError):
+            audience.abandon(request)
+            if limit is not None and limit.expired() and isinstance(error, TimeoutError):
                 raise no_answer_error(timeout_ms) from None
             raise
 
@@ -357,7 +357,8 @@ class InferenceOptimizer:
     ) -> list[InferenceResult[Any]]:
         """Answer several inputs: from the cache where it has them, the rest in one model call.
 
-        The call is made at once, in the caller's thread, and bypasses the queue.
+        The call is made at once, in the caller's thread, and bypasses the queue; nothing cuts it
+        short, ``processor_timeout_ms`` neither.
 
         Parameters
         ----------

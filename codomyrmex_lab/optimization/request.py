@@ -43,6 +43,12 @@ class Terms:
         Bucket of the input.
     ordinary : bool
         Whether these terms are shared.
+
+    Notes
+    -----
+    Terms of one request say how far it came, whatever its caller was interrupted in: it leads a
+    flight from when it has a ``cache_epoch``, holds a place while ``placed``, and waits in the
+    queue from when it has an ``owner``.
     """
 
     __slots__ = (
@@ -76,7 +82,7 @@ class Terms:
         self.key = key
         self.bucket = bucket
         self.ordinary = ordinary
-        self.cache_epoch = 0
+        self.cache_epoch = -1
         self.joined: Sequence[PendingRequest] = ()
         self.placed = False
         self.left = False
@@ -137,7 +143,7 @@ class PendingRequest(AnswerFuture[Any]):
     def own_terms(self) -> Terms:
         """Return the request's own terms, which may be changed by who has charge of it."""
         if self.terms.ordinary:
-            self.terms = Terms(self.terms.owner)
+            self.terms = Terms()
         return self.terms
 
     def join(self, other: PendingRequest) -> None:

@@ -7,6 +7,7 @@ import inspect
 import threading
 import warnings
 from collections.abc import Callable, Coroutine, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,13 +25,21 @@ Model = BatchFunction | Mapping[QuantizationType, BatchFunction] | SupportsVaria
 """What an engine runs: a batch function, one per variant, or an object that has variants."""
 
 
+LOOP_ANSWERS_WITHIN_S = 0.05
+"""Time in which an event loop must show that it still runs after one of its calls took too long."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """The batch function in force and its name, which is a part of every cache key."""
+    """The batch function in force and its name, which is a part of every cache key.
+
+    ``give_up`` is told of a thread whose call is of no interest any more.
+    """
 
     name: str
     function: BatchFunction
     close: Callable[[], None] = lambda: None
+    give_up: Callable[[threading.Thread], None] = lambda thread: None
 
 
 def choose_variant(model: Model, quantization: QuantizationType) -> Variant:
@@ -58,7 +67,7 @@ def choose_variant(model: Model, quantization: QuantizationType) -> Variant:
         getattr(function, "__call__", None)  # noqa: B004
     ):
         on_loop = _OnEventLoop(function)
-        return Variant(quantization.value, on_loop, on_loop.close)
+        return Variant(quantization.value, on_loop, on_loop.close, on_loop.give_up)
     return Variant(quantization.value, function)
 
 
@@ -105,27 +114,49 @@ def _function(model: Model, quantization: QuantizationType) -> BatchFunction:
 class _OnEventLoop:
     """Runs an ``async`` batch function on one event loop, in a thread of its own.
 
-    All its calls share the loop, so clients and connections that the function keeps stay valid.
+    All its calls share the loop, so clients and connections that the function keeps stay valid; a
+    loop that a call blocks is left to it.
     """
 
     def __init__(self, function: Callable[[list[Any]], Coroutine[Any, Any, Any]]) -> None:
         self._function = function
         self._lock = threading.Lock()
         self._host: _LoopThread | None = None
+        self._calls: dict[threading.Thread, tuple[Future[Any], _LoopThread]] = {}
 
     def __call__(self, inputs: list[Any]) -> Any:
+        caller = threading.current_thread()
         with self._lock:
-            host = self._host
-            if host is None or not host.is_alive():  # it does not in a forked child
-                host = self._host = _LoopThread()
-                host.start()
+            host = self._running_host()
             host.n_calls += 1
+            call = asyncio.run_coroutine_threadsafe(self._function(inputs), host.loop)
+            self._calls[caller] = (call, host)
         try:
-            return asyncio.run_coroutine_threadsafe(self._function(inputs), host.loop).result()
+            return call.result()
         finally:
+            call.cancel()  # where the caller was interrupted; else it is done
             with self._lock:
+                self._calls.pop(caller, None)
                 host.n_calls -= 1
                 self._end_if_unused(host)
+
+    def _running_host(self) -> _LoopThread:
+        host = self._host
+        if host is not None and host.is_alive() and host.runs():  # not so in a forked child
+            return host
+        fresh = self._host = _LoopThread()
+        fresh.start()
+        if host is not None:
+            self._end_if_unused(host)
+        return fresh
+
+    def give_up(self, caller: threading.Thread) -> None:
+        """Cancel a thread's call, and make sure that later ones do not wait for its loop."""
+        with self._lock:
+            if caller in self._calls:
+                call, host = self._calls[caller]
+                host.doubt()
+                call.cancel()
 
     def close(self) -> None:
         """End the event loop, after the calls that run on it; the next one begins a new loop."""
@@ -146,10 +177,26 @@ class _LoopThread(threading.Thread):
         super().__init__(name="batch-event-loop", daemon=True)
         self.loop = asyncio.new_event_loop()
         self.n_calls = 0
+        self._seen_running = threading.Event()
+        self._seen_running.set()
 
     def run(self) -> None:
-        """Run the loop until it is stopped."""
+        """Run the loop until it is stopped; what was cancelled comes to its end first."""
         try:
             self.loop.run_forever()
+            tasks = asyncio.all_tasks(self.loop)
+            for task in tasks:
+                task.cancel()
+            if tasks:
+                self.loop.run_until_complete(asyncio.wait(tasks))
         finally:
             self.loop.close()
+
+    def doubt(self) -> None:
+        """Let the loop show that it runs."""
+        self._seen_running.clear()
+        self.loop.call_soon_threadsafe(self._seen_running.set)
+
+    def runs(self) -> bool:
+        """Tell whether it did when last in doubt."""
+        return self._seen_running.is_set() or self._seen_running.wait(LOOP_ANSWERS_WITHIN_S)

@@ -1,24 +1,35 @@
 """A clock that moves only when a test says so."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from queue import SimpleQueue
 from typing import Any
 
 import pytest
 
+from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS
 
 PATIENCE_S = 20.0
 
 
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait until another thread has brought a condition about."""
+    limit_s = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < limit_s, "it did not come about"
+        time.sleep(0.001)
+
+
 class VirtualClock:
-    """Time stands still until ``advance_ms``; then waits for the engine to have reacted."""
+    """Time stands still until ``advance_ms``, which stops wherever the engine wants to be woken."""
 
     def __init__(self) -> None:
         self._now_ns = 1
         self._changed = threading.Condition()
         self._idle: SimpleQueue[Any] | None = None
+        self._due_ns = FOREVER_NS
         self._n_waits = 0
 
     def now_ns(self) -> int:
@@ -28,7 +39,7 @@ class VirtualClock:
         with self._changed:
             if due_ns <= self._now_ns:
                 return queue.get_nowait()
-            self._idle = queue
+            self._idle, self._due_ns = queue, due_ns
             self._n_waits += 1
             self._changed.notify_all()
         item = queue.get()
@@ -38,20 +49,33 @@ class VirtualClock:
 
     def wait_until_idle(self) -> None:
         """Wait until a worker has looked at everything in the queue and waits for more."""
-        with self._changed:
-            assert self._changed.wait_for(
-                lambda: self._idle is not None and self._idle.empty(), PATIENCE_S
-            )
+        for _ in range(2):  # between two calls it has looked at all that came before the first
+            self._call_worker()
 
-    def advance_ms(self, milliseconds: float) -> None:
-        """Move time and let the waiting worker look at the clock."""
-        self.wait_until_idle()
+    def advance_ms(self, milliseconds: float, settle: Callable[[], None] = lambda: None) -> None:
+        """Move time, from one tick at which the worker is due to the next.
+
+        At each of them, and before the first, the worker acts and ``settle`` is called.
+        """
+        end_ns = self._now_ns + round(milliseconds * NS_PER_MS)
+        while True:
+            self.wait_until_idle()
+            settle()
+            with self._changed:
+                if self._due_ns > end_ns:
+                    self._now_ns = end_ns
+                    return
+                self._now_ns = max(self._now_ns, self._due_ns)
+
+    def _call_worker(self) -> None:
         with self._changed:
-            self._now_ns += round(milliseconds * NS_PER_MS)
+            assert self._changed.wait_for(lambda: self._idle is not None, PATIENCE_S)
             seen, queue = self._n_waits, self._idle
             assert queue is not None
-            queue.put(lambda line: None)
-            assert self._changed.wait_for(lambda: self._n_waits > seen, PATIENCE_S)
+            queue.put(None)
+            assert self._changed.wait_for(
+                lambda: self._n_waits > seen and self._idle is not None, PATIENCE_S
+            )
 
 
 class Gate:

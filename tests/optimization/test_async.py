@@ -4,7 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from codomyrmex_lab.errors import DeadlineExceededError, NotRunningError, QueueFullError
+from codomyrmex_lab.errors import (
+    DeadlineExceededError,
+    DrainTimeoutError,
+    NotRunningError,
+    ProcessorTimeoutError,
+    QueueFullError,
+)
 from codomyrmex_lab.optimization import (
     BatchingStrategy,
     InferenceOptimizer,
@@ -12,6 +18,8 @@ from codomyrmex_lab.optimization import (
     QuantizationType,
     QueueFullAction,
 )
+
+from .conftest import wait_until
 
 PATIENCE_S = 20.0
 QUICK = OptimizationConfig(batch_timeout_ms=0.0)
@@ -105,6 +113,22 @@ def test_a_deadline_ends_the_wait(gate):
         gate.open.set()
 
 
+def test_a_deadline_is_named_though_the_answer_is_on_its_way_to_the_busy_loop(gate):
+    with InferenceOptimizer(gate, ONE_BY_ONE) as engine:
+
+        async def main():
+            loop = asyncio.get_running_loop()
+            task = asyncio.create_task(engine.ainfer("late", timeout_ms=50))
+            await asyncio.sleep(0)
+            due_s = loop.time() + 0.05
+            gate.open.set()
+            wait_until(lambda: loop.time() > due_s and engine.stats.total_requests == 1)
+            with pytest.raises(DeadlineExceededError, match="timeout_ms = 50"):
+                await task
+
+        run(main())
+
+
 def test_a_full_queue_blocks_the_task_but_not_the_loop(gate):
     config = ONE_BY_ONE.replace(max_queue_size=1)
     with InferenceOptimizer(gate, config) as engine:
@@ -136,6 +160,54 @@ def test_a_full_queue_that_rejects_raises_in_the_task(gate):
 
         with pytest.raises(QueueFullError):
             run(main())
+        gate.open.set()
+
+
+def test_a_full_queue_that_rejects_does_so_at_once_though_the_task_has_a_deadline(gate, clock):
+    config = ONE_BY_ONE.replace(max_queue_size=1, queue_full=QueueFullAction.REJECT)
+    with InferenceOptimizer(gate, config, clock=clock) as engine:
+        engine.submit("running")
+        gate.wait_entered()
+        engine.submit("waiting")
+        with pytest.raises(QueueFullError):
+            run(engine.ainfer("one too many", timeout_ms=60_000))
+        gate.open.set()
+    assert engine.stats.rejected_requests == 1
+
+
+def test_a_full_queue_sheds_the_oldest_for_a_task_that_has_a_deadline(gate):
+    config = ONE_BY_ONE.replace(max_queue_size=1, queue_full=QueueFullAction.SHED_OLDEST)
+    with InferenceOptimizer(gate, config) as engine:
+        engine.submit("running")
+        gate.wait_entered()
+        oldest = engine.submit("oldest")
+
+        async def main():
+            task = asyncio.create_task(engine.ainfer("newest", timeout_ms=60_000))
+            with pytest.raises(QueueFullError, match="made room"):
+                await asyncio.wrap_future(oldest)
+            gate.open.set()
+            return await task
+
+        assert run(main()).output == "newest"
+    assert engine.stats.shed_requests == 1
+
+
+def test_a_blocked_task_is_told_when_a_full_queue_rejects_from_now_on(gate):
+    blocking = ONE_BY_ONE.replace(max_queue_size=1)
+    with InferenceOptimizer(gate, blocking) as engine:
+        engine.submit("running")
+        gate.wait_entered()
+        engine.submit("waiting")
+
+        async def main():
+            task = asyncio.create_task(engine.ainfer("blocked"))
+            await asyncio.sleep(0)
+            engine.reconfigure(blocking.replace(queue_full=QueueFullAction.REJECT))
+            with pytest.raises(QueueFullError):
+                await task
+
+        run(main())
         gate.open.set()
 
 
@@ -171,6 +243,23 @@ def test_on_an_engine_that_is_not_started_the_model_runs_in_another_thread():
 
     assert run(main()).output == "a"
     assert threads[0] is not threading.main_thread()
+
+
+def test_a_deadline_ends_the_wait_on_an_engine_that_is_not_started(gate):
+    engine = InferenceOptimizer(gate)
+
+    async def main():
+        with pytest.raises(DeadlineExceededError, match="timeout_ms = 10"):
+            await engine.ainfer("slow", timeout_ms=10)
+        gate.open.set()
+
+    run(main())
+    assert engine.infer("slow").from_cache
+
+
+def test_a_refused_deadline_is_named_on_an_engine_that_is_not_started():
+    with pytest.raises(ValueError, match="timeout_ms is '5'"):
+        run(InferenceOptimizer(lambda xs: xs).ainfer("a", timeout_ms="5"))
 
 
 def test_an_async_batch_function_runs_on_one_loop_for_all_its_batches():
@@ -252,6 +341,63 @@ def test_an_async_batch_that_runs_while_its_variant_is_exchanged_is_answered():
         slow.go_on()
         assert running.result(PATIENCE_S).output == "running"
         assert engine.infer("next").output == "next"
+
+
+HASTY = ONE_BY_ONE.replace(processor_timeout_ms=300.0)
+
+
+def test_an_async_batch_that_blocks_its_loop_fails_alone():
+    go_on = threading.Event()
+
+    async def model(inputs):
+        if inputs == ["hang"]:
+            go_on.wait(PATIENCE_S)
+        return inputs
+
+    with InferenceOptimizer(model, HASTY) as engine:
+        with pytest.raises(ProcessorTimeoutError):
+            engine.infer("hang")
+        assert [engine.infer(x).output for x in "abc"] == ["a", "b", "c"]
+        go_on.set()
+
+
+def test_an_async_batch_that_takes_too_long_is_cancelled_and_its_loop_kept():
+    loops, cancelled = [], threading.Event()
+
+    async def model(inputs):
+        loops.append(asyncio.get_running_loop())
+        if inputs == ["hang"]:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                cancelled.set()
+        return inputs
+
+    with InferenceOptimizer(model, HASTY) as engine:
+        with pytest.raises(ProcessorTimeoutError):
+            engine.infer("hang")
+        assert cancelled.wait(PATIENCE_S)
+        assert engine.infer("next").output == "next"
+    assert loops[0] is loops[1]
+
+
+def test_an_async_batch_that_outlasts_the_drain_time_is_cancelled():
+    running, cancelled = threading.Event(), threading.Event()
+
+    async def model(inputs):
+        running.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    engine = InferenceOptimizer(model, ONE_BY_ONE)
+    engine.start()
+    future = engine.submit("hang")
+    assert running.wait(PATIENCE_S)
+    engine.stop(drain_timeout_s=0.0)
+    assert isinstance(future.exception(PATIENCE_S), DrainTimeoutError)
+    assert cancelled.wait(PATIENCE_S)
 
 
 def test_stopping_leaves_an_async_model_that_is_called_directly_its_loop():

@@ -11,6 +11,8 @@ from codomyrmex_lab.optimization import (
     RequestBatcher,
 )
 
+from .conftest import wait_until
+
 PATIENCE_S = 20.0
 ONE_BY_ONE = OptimizationConfig(batch_timeout_ms=0.0, max_batch_size=1, num_workers=1)
 
@@ -64,6 +66,49 @@ def test_infer_returns_at_its_deadline_though_every_worker_is_busy(gate):
         gate.open.set()
     assert gate.calls == [["running"]]
     assert engine.stats.cancelled_requests == 1
+
+
+def test_the_wait_for_a_place_and_the_wait_for_the_answer_share_one_deadline(clock):
+    """The clock stands; all but 10 ms of the minute are over when there is a place."""
+    begun, may_end = threading.Semaphore(0), threading.Semaphore(0)
+    errors = []
+
+    def model(inputs):
+        begun.release()
+        assert may_end.acquire(timeout=PATIENCE_S)
+        return inputs
+
+    def ask():
+        try:
+            engine.infer("late", timeout_ms=60_000)
+        except DeadlineExceededError as error:
+            errors.append(str(error))
+
+    with InferenceOptimizer(model, ONE_BY_ONE.replace(max_queue_size=1), clock=clock) as engine:
+        engine.submit("running")
+        assert begun.acquire(timeout=PATIENCE_S)
+        engine.submit("waiting")
+        caller = threading.Thread(target=ask)
+        caller.start()
+        wait_until(lambda: engine._dispatcher._admission._free._waiters)
+        clock._now_ns += 59_990_000_000
+        may_end.release()
+        caller.join(PATIENCE_S)
+        may_end.release(2)
+        assert len(errors) == 1
+        assert errors[0].startswith("No answer within timeout_ms = 60000")
+
+
+def test_an_answer_that_is_computed_directly_and_comes_late_is_an_error_but_is_cached(clock):
+    def slow(inputs):
+        clock._now_ns += 20_000_000
+        return inputs
+
+    engine = InferenceOptimizer(slow, clock=clock)
+    with pytest.raises(DeadlineExceededError, match="while the request's batch ran"):
+        engine.infer("a", timeout_ms=10)
+    assert engine.infer("a", timeout_ms=10).from_cache
+    assert engine.stats.expired_requests == 1
 
 
 def test_one_with_more_time_keeps_the_shared_computation_alive(gate, clock):

@@ -1,14 +1,22 @@
 """What is left of an engine when something around it breaks."""
 
 import ctypes
+import signal
 import subprocess
 import sys
 import threading
 
 import pytest
 
-from codomyrmex_lab.errors import OutputCountError, ProcessorTimeoutError, WorkerCrashedError
+from codomyrmex_lab.errors import (
+    DrainTimeoutError,
+    OutputCountError,
+    ProcessorTimeoutError,
+    WorkerCrashedError,
+)
 from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, RequestBatcher
+
+from .conftest import wait_until
 
 PATIENCE_S = 20.0
 ONE_BY_ONE = OptimizationConfig(batch_timeout_ms=0.0, max_batch_size=1, num_workers=1)
@@ -162,6 +170,35 @@ def run_script(script):
     )
 
 
+def test_an_interrupted_stop_fails_what_is_left_and_the_engine_can_be_started_again(gate):
+    """The stop button of a notebook, pressed because stopping takes too long."""
+    engine = InferenceOptimizer(gate, ONE_BY_ONE)
+    engine.start()
+    future = engine.submit("running")
+    gate.wait_entered()
+    waiting = engine.submit("waiting")
+    main, dispatcher = threading.main_thread().ident, engine._dispatcher
+
+    def interrupt():
+        wait_until(lambda: dispatcher._closed)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    interrupter = threading.Thread(target=interrupt)
+    interrupter.start()
+    with pytest.raises(KeyboardInterrupt):
+        engine.stop(drain_timeout_s=None)
+    interrupter.join()
+    for one in (future, waiting):
+        assert isinstance(one.exception(PATIENCE_S), DrainTimeoutError)
+    starter = threading.Thread(target=engine.start, daemon=True)
+    starter.start()
+    starter.join(PATIENCE_S)
+    assert not starter.is_alive()
+    gate.open.set()
+    assert engine.infer("after").output == "after"
+    engine.stop()
+
+
 def test_at_interpreter_exit_pending_requests_are_answered():
     script = """
 import time
@@ -170,6 +207,23 @@ from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig
 engine = InferenceOptimizer(lambda xs: xs, OptimizationConfig(batch_timeout_ms=1e6))
 engine.start()
 engine.submit("a").add_done_callback(lambda f: print("answered", f.result().output, flush=True))
+"""
+    done = run_script(script)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "answered a\n", "")
+
+
+def test_a_thread_that_waits_for_a_partial_batch_ends_with_the_stop_of_the_main_thread():
+    script = """
+from concurrent.futures import ThreadPoolExecutor
+from codomyrmex_lab.optimization import BatchingStrategy, InferenceOptimizer, OptimizationConfig
+
+fixed = OptimizationConfig(batching_strategy=BatchingStrategy.FIXED, max_batch_size=8)
+threads = ThreadPoolExecutor()
+with InferenceOptimizer(lambda xs: xs, fixed) as engine:
+    future = threads.submit(engine.infer, "a")
+    while not engine.queue_length:
+        pass
+future.add_done_callback(lambda f: print("answered", f.result().output, flush=True))
 """
     done = run_script(script)
     assert (done.returncode, done.stdout, done.stderr) == (0, "answered a\n", "")
@@ -219,6 +273,42 @@ engine.stop()
 """
     done = run_script(script)
     assert done.stdout == "0 after\n", done.stderr
+
+
+@pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="this platform cannot fork")
+@pytest.mark.parametrize("door", ["submit", "infer"])
+def test_what_was_in_flight_at_a_fork_is_computed_anew_in_the_child(door):
+    script = f"""
+import os, threading
+from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig
+
+parent, forked, entered = os.getpid(), threading.Event(), threading.Event()
+
+def model(inputs):
+    entered.set()
+    if os.getpid() == parent:
+        forked.wait()
+    return inputs
+
+engine = InferenceOptimizer(model, OptimizationConfig(batch_timeout_ms=0.0))
+if "{door}" == "submit":
+    engine.start()
+caller = threading.Thread(target=engine.{door}, args=("in flight",))
+caller.start()
+entered.wait()
+child = os.fork()
+if child == 0:
+    engine.stop()
+    with engine:
+        os._exit(0 if engine.submit("in flight").result({PATIENCE_S}).output == "in flight" else 2)
+_, status = os.waitpid(child, 0)
+forked.set()
+caller.join()
+print(os.waitstatus_to_exitcode(status), engine.infer("in flight").output)
+engine.stop()
+"""
+    done = run_script(script)
+    assert done.stdout == "0 in flight\n", done.stderr
 
 
 @pytest.mark.skipif(not hasattr(__import__("os"), "fork"), reason="this platform cannot fork")
