@@ -30,7 +30,8 @@ def simulate(
     Batches leave by the engine's own rules, take as long as the profile says, and fill the cache
     when they end. After the last request the engine is flushed, as by
     :func:`~codomyrmex_lab.workloads.replay`. Each request is its own caller: one that a full
-    queue blocks does not hold up those behind it.
+    queue blocks does not hold up those behind it. Where the deadline of one comes before a place,
+    those who joined it fail with it; the engine computes the first of them in its stead.
 
     Parameters
     ----------
