@@ -45,7 +45,8 @@ class InferenceCache:
         Age at which an entry is no longer used, in s, above 0; never if None.
     max_bytes : int or None
         Bound of the estimated size of keys and values, in bytes, at least 1; none if None. A
-        value that is larger alone is not stored.
+        value that is larger alone is not stored. What is counted is said at
+        :func:`codomyrmex_lab.optimization.sizes.size_bytes`.
     clock : Clock or None
         Source of time for ``ttl_s``; the system's by default.
 

@@ -1,6 +1,9 @@
+import json
+import sys
 import threading
-from collections import OrderedDict
-from dataclasses import dataclass
+from collections import OrderedDict, deque
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -8,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codomyrmex_lab.optimization import InferenceCache
-from codomyrmex_lab.optimization.sizes import size_bytes
+from codomyrmex_lab.optimization.sizes import MAX_PARTS, size_bytes
 
 
 @pytest.mark.parametrize("value", [None, False, 0, "", []])
@@ -171,14 +174,6 @@ def test_a_new_budget_drops_a_value_that_is_larger_alone_and_not_all_that_is_old
     assert cache.n_evicted == 1
 
 
-def test_a_value_that_contains_itself_is_larger_than_any_budget():
-    loop = []
-    loop.append(loop)
-    cache = InferenceCache(max_bytes=10**9)
-    cache.put("loop", loop)
-    assert not cache.contains("loop")
-
-
 def test_entries_stored_while_nothing_aged_begin_to_age_when_a_ttl_is_set(clock):
     cache = InferenceCache(clock=clock)
     cache.put("a", 1)
@@ -215,6 +210,45 @@ class Record:
     values: list
 
 
+class Plain:
+    def __init__(self, **parts):
+        vars(self).update(parts)
+
+
+class Slotted:
+    __slots__ = ("never_set", "part")
+
+    def __init__(self, part):
+        self.part = part
+
+
+@dataclass
+class Partial:
+    text: str
+    score: float = field(init=False)
+
+
+class SaysItsSize:
+    def __init__(self):
+        self.parts = [0.5] * 100
+
+    def __sizeof__(self):
+        return 5000
+
+
+def nested(depth):
+    value = "x" * 60 * depth
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+def holding_itself():
+    value = Plain(text="x" * 400)
+    value.me = value
+    return value
+
+
 @pytest.mark.parametrize(
     ("value", "at_least"),
     [
@@ -225,7 +259,44 @@ class Record:
         (np.zeros(1000), 8000),
         (np.zeros((1000, 8))[0], 64),
         (Record("x" * 300, [1, 2]), 300),
+        (Partial("x" * 300), 300),
+        (Plain(data=bytes(10**6)), 10**6),
+        (Plain(inner=[Plain(data=bytes(10**5)), Slotted(np.zeros(10**4))]), 180_000),
+        (Slotted("x" * 500), 500),
+        (deque(["x" * 500]), 500),
+        (MappingProxyType({"key": "x" * 500}), 500),
+        (SaysItsSize(), 5000),
+        (holding_itself(), 400),
+        (nested(5000), 300_000),
+        (Plain(model=json, kind=OrderedDict, function=json.dumps, parts="x" * 500), 500),
     ],
 )
 def test_estimated_sizes_follow_the_content(value, at_least):
-    assert at_least <= size_bytes(value) <= 20 * at_least
+    assert at_least <= size_bytes(value) <= 5 * at_least
+
+
+def test_an_object_held_twice_counts_once():
+    part = Plain(data=bytes(10_000))
+    assert size_bytes([part, part]) < 11_000
+    assert size_bytes([part, Plain(data=bytes(10_000))]) > 20_000
+
+
+def test_a_value_of_too_many_objects_to_measure_is_larger_than_any_budget():
+    cache = InferenceCache(max_bytes=10**9)
+    cache.put("as many as are entered", [[] for _ in range(MAX_PARTS - 1)])
+    cache.put("one more", [[] for _ in range(MAX_PARTS)])
+    assert cache.contains("as many as are entered")
+    assert not cache.contains("one more")
+
+
+def test_a_value_may_hold_any_number_of_numbers():
+    numbers = [float(i) for i in range(2 * MAX_PARTS)]
+    assert size_bytes(numbers) == sys.getsizeof(numbers) + 24 * len(numbers)
+
+
+def test_the_byte_budget_holds_for_results_that_are_plain_objects():
+    cache = InferenceCache(max_bytes=1_500_000)
+    for i in range(20):
+        cache.put(i, Plain(data=bytes(10**6)))
+    assert cache.size == 1
+    assert cache.n_bytes > 10**6
