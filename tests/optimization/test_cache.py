@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from codomyrmex_lab.optimization import InferenceCache
 from codomyrmex_lab.optimization.sizes import MAX_PARTS, size_bytes
+from tests.optimization.conftest import VirtualClock
 
 
 @pytest.mark.parametrize("value", [None, False, 0, "", []])
@@ -72,32 +73,103 @@ def test_a_refused_size_is_named(size):
         InferenceCache(max_size=size)
 
 
-operations = st.lists(
-    st.tuples(st.sampled_from(["get", "put", "contains", "clear"]), st.integers(0, 6)),
-    max_size=60,
+class PlainCache:
+    """What the cache must do, said plainly: a dict in the order of access."""
+
+    def __init__(self, clock):
+        self.entries = OrderedDict()  # by key: value, and since when it ages, if it does
+        self.max_size, self.ttl_s, self.max_bytes, self.clock = 3, None, None, clock
+
+    def put(self, key, value):
+        self.entries.pop(key, None)
+        if self.max_bytes is None or self.bytes_of(key, value) <= self.max_bytes:
+            self.entries[key] = value, None if self.ttl_s is None else self.clock.now_ns()
+        self.evict()
+
+    def get(self, key, default):
+        if not self.contains(key):
+            return default
+        self.entries.move_to_end(key)
+        return self.entries[key][0]
+
+    def contains(self, key):
+        if key in self.entries and self.expired(key):
+            del self.entries[key]
+        return key in self.entries
+
+    def clear(self):
+        self.entries.clear()
+
+    def resize(self, **bounds):
+        vars(self).update(bounds)
+        for key, (value, since_ns) in list(self.entries.items()):
+            if self.ttl_s is not None and since_ns is None:
+                self.entries[key] = value, self.clock.now_ns()
+            too_large = self.max_bytes is not None and self.bytes_of(key, value) > self.max_bytes
+            if self.expired(key) or too_large:
+                del self.entries[key]
+        self.evict()
+
+    def evict(self):
+        while len(self.entries) > self.max_size or self.n_bytes > (self.max_bytes or self.n_bytes):
+            self.entries.popitem(last=False)
+
+    def expired(self, key):
+        since_ns = self.entries[key][1]
+        return self.ttl_s is not None and self.clock.now_ns() - since_ns >= self.ttl_s * 1e9
+
+    def bytes_of(self, key, value):
+        return size_bytes(key) + size_bytes(value)
+
+    @property
+    def n_bytes(self):
+        return sum(self.bytes_of(key, value) for key, (value, _) in self.entries.items())
+
+
+keys = st.integers(0, 6)
+steps = st.one_of(
+    st.tuples(st.just("put"), keys, st.sampled_from([0, 100, 250, 900])),
+    st.tuples(st.just("get"), keys),
+    st.tuples(st.just("contains"), keys),
+    st.tuples(st.just("clear")),
+    st.tuples(st.just("seconds pass"), st.integers(1, 3)),
+    st.tuples(
+        st.just("resize"),
+        st.fixed_dictionaries(
+            {},
+            optional={
+                "max_size": st.integers(1, 5),
+                "ttl_s": st.none() | st.integers(1, 5),
+                "max_bytes": st.none() | st.sampled_from([200, 500, 1000, 2000]),
+            },
+        ),
+    ),
 )
 
 
-@given(st.integers(1, 5), operations)
-def test_behaves_like_a_plain_least_recently_used_cache(max_size, steps):
-    cache, reference = InferenceCache(max_size), OrderedDict()
-    for value, (operation, key) in enumerate(steps):
-        if operation == "put":
-            cache.put(key, value)
-            reference[key] = value
-            reference.move_to_end(key)
-            while len(reference) > max_size:
-                reference.popitem(last=False)
-        elif operation == "get":
-            assert cache.get(key, "absent") == reference.get(key, "absent")
-            if key in reference:
-                reference.move_to_end(key)
-        elif operation == "contains":
-            assert cache.contains(key) == (key in reference)
-        else:
+@given(st.lists(steps, max_size=60))
+def test_behaves_like_a_plain_least_recently_used_cache(actions):
+    clock = VirtualClock()
+    cache, reference = InferenceCache(3, clock=clock), PlainCache(clock)
+    for action, *arguments in actions:
+        if action == "put":
+            key, n_bytes = arguments
+            cache.put(key, bytes(n_bytes))
+            reference.put(key, bytes(n_bytes))
+        elif action == "get":
+            assert cache.get(*arguments, "absent") == reference.get(*arguments, "absent")
+        elif action == "contains":
+            assert cache.contains(*arguments) == reference.contains(*arguments)
+        elif action == "clear":
             cache.clear()
             reference.clear()
-        assert cache.size == len(reference)
+        elif action == "resize":
+            cache.resize(**arguments[0])
+            reference.resize(**arguments[0])
+        else:
+            clock._now_ns += arguments[0] * 10**9
+        assert cache.size == len(reference.entries)
+        assert cache.n_bytes == (0 if reference.max_bytes is None else reference.n_bytes)
 
 
 def test_threads_never_see_a_foreign_value_or_too_many_entries():
@@ -163,6 +235,35 @@ def test_resizing_drops_only_the_least_recent_entries_beyond_the_new_bounds():
     assert [i for i in range(10) if cache.contains(i)] == [0, 7, 8, 9]
     cache.resize(100, max_bytes=1)
     assert cache.size == 0
+
+
+def test_a_smaller_size_lets_go_of_what_expired_before_anything_that_is_still_used(clock):
+    cache = InferenceCache(max_size=3, ttl_s=10, clock=clock)
+    cache.put("old", 1)
+    clock._now_ns += 5 * 10**9
+    cache.put("fresh", 2)
+    assert cache.get("old") == 1  # the most recent one, until it expires
+    clock._now_ns += 6 * 10**9
+    cache.resize(1)
+    assert (cache.contains("old"), cache.contains("fresh")) == (False, True)
+    assert cache.n_evicted == 1
+
+
+def test_bounds_that_are_not_mentioned_stay_and_none_takes_one_away(clock):
+    cache = InferenceCache(5, ttl_s=1, max_bytes=1000, clock=clock)
+    cache.resize(4)
+    cache.put("large", bytes(2000))
+    assert not cache.contains("large")
+    cache.resize(max_bytes=None)
+    cache.put("large", bytes(2000))
+    assert cache.contains("large")
+    clock._now_ns += 10**9
+    assert not cache.contains("large")
+    cache.resize(ttl_s=None)
+    cache.put("large", bytes(2000))
+    clock._now_ns += 10**9
+    assert cache.contains("large")
+    assert cache.max_size == 4
 
 
 def test_a_new_budget_drops_a_value_that_is_larger_alone_and_not_all_that_is_older():

@@ -253,7 +253,7 @@ class Draft:
 
 @pytest.mark.parametrize("value", [Draft("a"), [Draft("a")]])
 def test_a_dataclass_with_a_field_that_was_never_set_is_refused_by_name(value):
-    with pytest.raises(UnkeyableInputError, match="Draft has no value for 'score'.*key_fn"):
+    with pytest.raises(UnkeyableInputError, match=r"Draft has no value for 'score'.*key_fn"):
         exact_key(value)
 
 
