@@ -124,6 +124,72 @@ def test_adaptive_lets_a_lone_request_leave_at_once():
     assert [left for left, _, _ in batches] == [at for at, _ in arrivals]
 
 
+def sequential_waits(policy, clock_ns, n_calls, service_ns, think_ns=10_000):
+    """Let a caller ask again once the last answer is there; return the waits and the time."""
+    waits_ns = []
+    for _ in range(n_calls):
+        policy.learn_arrival(clock_ns)
+        decision = policy.decide(1, clock_ns, clock_ns)
+        left_ns = clock_ns if decision.size else decision.due_ns
+        waits_ns.append(left_ns - clock_ns)
+        end_ns = left_ns + service_ns
+        policy.learn_batch(1, service_ns, end_ns - clock_ns)
+        clock_ns = end_ns + think_ns
+    return waits_ns, clock_ns
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("service_ms", [2, 10, 50])
+def test_adaptive_never_lets_a_lone_caller_wait_who_asks_again_once_answered(workers, service_ms):
+    policy = AdaptivePolicy(32, 100 * NS_PER_MS, workers)
+    waits_ns, _ = sequential_waits(policy, 0, 1000, service_ms * NS_PER_MS)
+    assert not any(waits_ns)
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 50)), max_size=60))
+def test_adaptive_lets_no_lone_caller_wait_however_service_and_pauses_vary(calls):
+    policy, now_ns = AdaptivePolicy(32, 100 * NS_PER_MS, 1), 0
+    for service_ms, pause_ms in calls:
+        service_ns, pause_ns = service_ms * NS_PER_MS, pause_ms * NS_PER_MS
+        waits_ns, now_ns = sequential_waits(policy, now_ns, 1, service_ns, pause_ns)
+        assert waits_ns == [0]
+
+
+def test_adaptive_forgets_a_crowd_soon_after_it_has_gone():
+    policy, now_ns = AdaptivePolicy(32, 100 * NS_PER_MS, 1), 0
+    for _ in range(200):  # batches of 8 after 4 ms of arrivals
+        for _ in range(8):
+            now_ns += NS_PER_MS // 2
+            policy.learn_arrival(now_ns)
+        policy.learn_batch(8, 4 * NS_PER_MS, 8 * NS_PER_MS)
+    assert policy.target_size > 1
+    waits_ns, _ = sequential_waits(policy, now_ns, 200, 4 * NS_PER_MS)
+    assert not any(waits_ns[60:])
+
+
+def test_adaptive_lets_two_callers_share_batches_who_would_else_take_turns():
+    # each asks again once answered: in turns a call takes 20 ms, together 10 ms and the wait
+    waiting = [request(0, 0), request(1, 5)]
+    line = WaitingLine(config(ADAPTIVE, size=32, timeout_ms=100.0))
+    now_ns, ids, latencies = 0, iter(range(2, 1000)), []
+    for _ in range(200):
+        while waiting and waiting[0].enqueue_ns <= now_ns:
+            line.add(waiting.pop(0))
+        decision = line.decide(now_ns)
+        if not decision.size:
+            now_ns = min([decision.due_ns, *(one.enqueue_ns for one in waiting)])
+            continue
+        taken = line.take(decision.size)
+        end_ns = now_ns + 10 * NS_PER_MS
+        while waiting and waiting[0].enqueue_ns <= end_ns:
+            line.add(waiting.pop(0))
+        line.learn_batch(None, len(taken), 10 * NS_PER_MS, end_ns - taken[0].arrival_ns)
+        latencies += [(end_ns - one.arrival_ns) / NS_PER_MS for one in taken]
+        waiting += [request(next(ids), end_ns / NS_PER_MS + 0.05) for _ in taken]
+        now_ns = end_ns
+    assert sum(latencies[-50:]) / 50 < 15.0
+
+
 def test_adaptive_batches_when_single_requests_would_not_keep_up():
     # 2 ms + 0.1 ms a request: alone 476/s at most, in full batches 6,153/s; 2,000/s arrive
     arrivals = [(0.5 * i, 0) for i in range(4000)]
