@@ -225,6 +225,16 @@ class AdaptivePolicy:
                 self._size_limit = min(float(self._max_batch_size), self._size_limit + 1.0)
         self._retarget()
 
+    def learn_from(self, other: AdaptivePolicy) -> None:
+        """Take over what another learned; how far it backed off, for the same latency target."""
+        self._last_arrival_ns = other._last_arrival_ns
+        self._gap_ns, self._latency_ns, self._fit = other._gap_ns, other._latency_ns, other._fit
+        if self._latency_target_ns == other._latency_target_ns:
+            self._wait_share = other._wait_share
+            if other._size_limit < other._max_batch_size:
+                self._size_limit = min(self._size_limit, other._size_limit)
+        self._retarget()
+
     def _retarget(self) -> None:
         if not self._gap_ns or not self._fit.known:
             return
@@ -274,18 +284,20 @@ class _ServiceTimeFit:
         return mean_time - slope * mean_size, slope
 
 
-def make_policy(config: OptimizationConfig) -> BatchPolicy:
+def make_policy(config: OptimizationConfig, before: BatchPolicy | None = None) -> BatchPolicy:
     """Return the policy that a config names.
 
     Parameters
     ----------
     config : OptimizationConfig
         Its strategy, batch size, timeout, workers and latency target are used.
+    before : BatchPolicy or None
+        The policy in force so far, for the same model.
 
     Returns
     -------
     BatchPolicy
-        A new policy that has learned nothing yet.
+        A new policy. Where both are adaptive it knows what the one before has learned.
     """
     timeout_ns = int(config.batch_timeout_ms * NS_PER_MS)
     if config.batching_strategy is BatchingStrategy.FIXED:
@@ -293,9 +305,12 @@ def make_policy(config: OptimizationConfig) -> BatchPolicy:
     if config.batching_strategy is BatchingStrategy.DYNAMIC:
         return DynamicPolicy(config.max_batch_size, timeout_ns)
     target_ms = config.latency_target_ms
-    return AdaptivePolicy(
+    policy = AdaptivePolicy(
         config.max_batch_size,
         timeout_ns,
         config.num_workers,
         None if target_ms is None else int(target_ms * NS_PER_MS),
     )
+    if isinstance(before, AdaptivePolicy):
+        policy.learn_from(before)
+    return policy

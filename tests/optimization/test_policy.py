@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codomyrmex_lab.optimization import BatchingStrategy, CloseReason, OptimizationConfig
+from codomyrmex_lab.optimization import (
+    BatchingStrategy,
+    CloseReason,
+    OptimizationConfig,
+    QuantizationType,
+)
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS
 from codomyrmex_lab.optimization.policy import AdaptivePolicy
@@ -210,6 +215,72 @@ def test_adaptive_reduces_the_batch_when_its_service_time_misses_the_target():
     assert policy.size_limit() == 8
     policy.learn_batch(8, 5 * NS_PER_MS, 6 * NS_PER_MS)
     assert policy.size_limit() == 9
+
+
+def adaptive_line(**settings):
+    """Return a line that learned to gather 8 of the requests that come each ms, and the time."""
+    chosen = config(ADAPTIVE, size=32, timeout_ms=100.0).replace(**settings)
+    line, now_ns = WaitingLine(chosen), 0
+    for number in range(320):
+        now_ns += NS_PER_MS
+        line.add(request(number, now_ns / NS_PER_MS))
+        if number % 8 == 7:
+            size = len(line.take(8))
+            line.learn_batch(None, size, 6 * NS_PER_MS, 15 * NS_PER_MS)
+    line.add(request(320, now_ns / NS_PER_MS))
+    return line, chosen, now_ns
+
+
+def wait_ms(line, now_ns):
+    """Return how long one request that came now may wait for others."""
+    decision = line.decide(now_ns)
+    return 0.0 if decision.size else (decision.due_ns - now_ns) / NS_PER_MS
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cache_max_size": 7},
+        {"max_queue_size": 100, "processor_timeout_ms": 1000.0},
+        {"max_batch_size": 16, "batch_timeout_ms": 50.0, "latency_target_ms": 500.0},
+    ],
+    ids=["cache", "guards", "bounds it stays within"],
+)
+def test_adaptive_keeps_what_it_learned_when_other_settings_change(change):
+    line, chosen, now_ns = adaptive_line()
+    before = wait_ms(line, now_ns)
+    line.follow(chosen.replace(**change))
+    assert wait_ms(line, now_ns) == before > 3.0
+
+
+def test_what_adaptive_learned_is_held_to_new_bounds_at_once():
+    line, chosen, now_ns = adaptive_line()
+    line.follow(chosen.replace(batch_timeout_ms=2.0))
+    assert wait_ms(line, now_ns) == 2.0
+    line.follow(chosen.replace(num_workers=20))
+    assert wait_ms(line, now_ns) == 0.0
+    line.follow(chosen.replace(max_batch_size=1))
+    assert line.decide(now_ns).size == 1
+
+
+def test_adaptive_learns_anew_with_another_variant_of_the_model():
+    line, chosen, now_ns = adaptive_line()
+    line.follow(chosen.replace(quantization=QuantizationType.INT8))
+    assert wait_ms(line, now_ns) == 0.0
+
+
+def test_adaptive_stays_backed_off_while_its_latency_target_is_the_same():
+    line, chosen, now_ns = adaptive_line(latency_target_ms=50.0)
+    for _ in range(3):
+        line.learn_batch(None, 8, 60 * NS_PER_MS, 60 * NS_PER_MS)
+    for number in range(321, 350):
+        line.add(request(number, now_ns / NS_PER_MS))
+    line.close()
+    assert line.decide(now_ns).size == 1
+    line.follow(chosen.replace(cache_max_size=7, max_batch_size=16))
+    assert line.decide(now_ns).size == 1
+    line.follow(chosen.replace(latency_target_ms=500.0))
+    assert line.decide(now_ns).size == 30
 
 
 def test_adaptive_learns_the_service_time_line():
