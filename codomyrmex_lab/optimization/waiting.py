@@ -120,6 +120,10 @@ class WaitingLine:
             return Decision(0, None, deadline_ns, decision.wanted)
         return decision
 
+    def turn(self) -> tuple[int, int, int]:
+        """Return what tells whose turn it is among lines in which requests wait: the smallest."""
+        return min(map(self._turn, self._heads()))
+
     def take(self, size: int) -> list[PendingRequest]:
         """Remove and return the first ``size`` requests."""
         taken: list[PendingRequest] = []
