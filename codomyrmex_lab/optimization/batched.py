@@ -120,7 +120,13 @@ class AsyncBatchedFunction(BatchedFunction):
 
 
 @overload
-def batched(config: Callable[..., Any], /) -> BatchedFunction: ...
+def batched(
+    config: Callable[..., Any],
+    *,
+    key_fn: Callable[[Any], Hashable] | None = None,
+    bucket_fn: Callable[[Any], Hashable] | None = None,
+    **settings: Any,
+) -> BatchedFunction: ...
 
 
 @overload
