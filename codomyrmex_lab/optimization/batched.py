@@ -178,13 +178,14 @@ def batched(
     42
     >>> double.stop()
     """
+    function = None
     if config is not None and not isinstance(config, OptimizationConfig):
         if not callable(config):
             raise SettingError(
                 f"batched was given {config!r}; expected an OptimizationConfig, settings by name, "
                 "or the batch function itself."
             )
-        return batched(key_fn=key_fn, bucket_fn=bucket_fn, **settings)(config)
+        function, config = config, None
     chosen = (config or OptimizationConfig()).replace(**settings)
     make_engine = partial(InferenceOptimizer, config=chosen, key_fn=key_fn, bucket_fn=bucket_fn)
 
@@ -193,7 +194,7 @@ def batched(
             return AsyncBatchedFunction(batch_fn, make_engine)
         return BatchedFunction(batch_fn, make_engine)
 
-    return decorate
+    return decorate if function is None else decorate(function)
 
 
 def _let_go(instance: Any, future: Future[Any]) -> None:
