@@ -23,7 +23,8 @@ class BatchedFunction:
 
     The engine starts with the first call and stops with :meth:`stop`, or with the interpreter.
     As a method it has an engine for each instance, which stops when the instance is gone; what
-    was submitted keeps the instance until it is answered.
+    was submitted keeps the instance until it is answered. A cached answer does not see that an
+    attribute of the instance has changed: call ``engine.clear_cache()`` then.
 
     Parameters
     ----------
