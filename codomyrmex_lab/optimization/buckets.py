@@ -17,7 +17,8 @@ class BucketedLine:
     """As many waiting lines as there are buckets; a batch comes from one of them.
 
     Each bucket follows the batching strategy by itself. Where several may leave, the one whose
-    oldest request came first does.
+    first request would leave first of one common line does: by priority, then arrival. Waiting
+    makes up for priority there as within a bucket, so no bucket starves.
 
     Parameters
     ----------
@@ -86,7 +87,7 @@ class BucketedLine:
     def decide(self, now_ns: int) -> Decision:
         """Say how many requests of which bucket leave now, or when to ask again."""
         due_ns = FOREVER_NS
-        ready: list[tuple[int, Decision, WaitingLine]] = []
+        ready: list[tuple[tuple[int, int, int], Decision, WaitingLine]] = []
         for bucket, line in list(self._lines.items()):
             if not len(line):
                 if not line.learns:  # nothing is lost with it, and there may be many buckets
@@ -94,8 +95,7 @@ class BucketedLine:
                 continue
             decision = line.decide(now_ns)
             if decision.size:
-                oldest = line.oldest()
-                ready.append((oldest.enqueue_ns if oldest else now_ns, decision, line))
+                ready.append((line.turn(), decision, line))
             due_ns = min(due_ns, decision.due_ns)
         if not ready:
             return Decision(0, None, due_ns)

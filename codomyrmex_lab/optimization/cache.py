@@ -12,6 +12,7 @@ import threading
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 from contextlib import suppress
+from types import EllipsisType
 from typing import Any
 
 from codomyrmex_lab.optimization.clock import FOREVER_NS, Clock, SystemClock
@@ -45,7 +46,8 @@ class InferenceCache:
         Age at which an entry is no longer used, in s, above 0; never if None.
     max_bytes : int or None
         Bound of the estimated size of keys and values, in bytes, at least 1; none if None. A
-        value that is larger alone is not stored.
+        value that is larger alone is not stored. What is counted is said at
+        :func:`codomyrmex_lab.optimization.sizes.size_bytes`.
     clock : Clock or None
         Source of time for ``ttl_s``; the system's by default.
 
@@ -144,39 +146,52 @@ class InferenceCache:
             self._n_bytes = 0
 
     def resize(
-        self, max_size: int, *, ttl_s: float | None = None, max_bytes: int | None = None
+        self,
+        max_size: int | EllipsisType = ...,
+        *,
+        ttl_s: float | EllipsisType | None = ...,
+        max_bytes: int | EllipsisType | None = ...,
     ) -> None:
-        """Set the bounds anew; only the least recent entries beyond them are evicted.
+        """Change bounds; what has expired goes, then the least recent entries beyond the bounds.
 
         Parameters
         ----------
         max_size, ttl_s, max_bytes
-            As for the constructor.
+            As for the constructor; a bound that is not given stays as it is.
         """
-        check_integer("max_size", max_size, at_least=1)
-        if ttl_s is not None:
+        if max_size is not ...:
+            check_integer("max_size", max_size, at_least=1)
+        if ttl_s is not ... and ttl_s is not None:
             check_duration("ttl_s", ttl_s, above_zero=True)
-        if max_bytes is not None:
+        if max_bytes is not ... and max_bytes is not None:
             check_integer("max_bytes", max_bytes, at_least=1)
         with self._lock:
-            self._max_size = max_size
-            self._max_bytes = max_bytes
-            self._ttl_ns = FOREVER_NS if ttl_s is None else int(ttl_s * 1e9)
-            self._entries_age = ttl_s is not None
+            if max_size is not ...:
+                self._max_size = max_size
+            if max_bytes is not ...:
+                self._max_bytes = max_bytes
+            if ttl_s is not ...:
+                self._ttl_ns = FOREVER_NS if ttl_s is None else int(ttl_s * 1e9)
+                self._entries_age = ttl_s is not None
             self._apply_recent()
-            self._recount()
+            self._drop_what_no_longer_fits()
             self._evict()
 
-    def _recount(self) -> None:
-        now_ns = self._clock.now_ns()
-        self._n_bytes = 0
+    def _drop_what_no_longer_fits(self) -> None:
+        """Drop what has expired, and what is too large alone and no reason to evict others."""
+        now_ns, max_bytes = self._clock.now_ns(), self._max_bytes
         for key, entry in list(self._order.items()):
-            counted = self._max_bytes is not None
-            entry.n_bytes = size_bytes(key) + size_bytes(self._values[key]) if counted else 0
-            entry.since_ns = entry.since_ns or now_ns  # stored while entries did not age
+            self._n_bytes -= entry.n_bytes
+            if max_bytes is None:
+                entry.n_bytes = 0
+            elif not entry.n_bytes:  # stored while no bytes were counted
+                entry.n_bytes = size_bytes(key) + size_bytes(self._values[key])
             self._n_bytes += entry.n_bytes
-            if self._max_bytes is not None and entry.n_bytes > self._max_bytes:
-                self._remove(key)  # alone too large, and no reason to evict what is older
+            if self._entries_age:
+                entry.since_ns = entry.since_ns or now_ns  # stored while entries did not age
+            expired = self._entries_age and now_ns - entry.since_ns >= self._ttl_ns
+            if expired or (max_bytes is not None and entry.n_bytes > max_bytes):
+                self._remove(key)
                 self._n_evicted += 1
 
     def _try_to_apply_recent(self) -> None:

@@ -121,7 +121,14 @@ def _dataclass_keyer(kind: type) -> Callable[[Any], Hashable]:
                 f"An input of the dataclass {kind.__qualname__} carries {sorted(extra)[0]!r}, "
                 "which is not one of its fields; pass key_fn=..., or use_cache=False."
             )
-        return (kind, *[exact_key(getattr(value, name)) for name in names])
+        try:
+            contents = [getattr(value, name) for name in names]
+        except AttributeError as error:
+            raise UnkeyableInputError(
+                f"An input of the dataclass {kind.__qualname__} has no value for "
+                f"{error.name!r}; set the field, pass key_fn=..., or use_cache=False."
+            ) from error
+        return (kind, *map(exact_key, contents))
 
     return key
 

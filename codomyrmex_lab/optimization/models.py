@@ -103,7 +103,8 @@ class OptimizationConfig:
     cache_ttl_s : float or None
         Age at which a cached result is no longer used, in s, above 0; never if None.
     cache_max_bytes : int or None
-        Bound of the cache's estimated size, in bytes, at least 1; none if None.
+        Bound of the cache's estimated size, in bytes, at least 1; none if None. What is counted
+        is said at :func:`codomyrmex_lab.optimization.sizes.size_bytes`.
     processor_timeout_ms : float or None
         Longest model call, in ms, above 0; its callers then fail and a new worker takes over.
 

@@ -123,10 +123,17 @@ class AdaptivePolicy:
     and the target wait (n - 1) / λ, the time the rest of such a batch takes to arrive. While
     one request at a time keeps up, n is 1 and nobody waits.
 
-    λ comes from an exponential average of the gaps between arrivals, a and b from least squares
-    over exponentially forgotten batches. With a latency target, additive increase and
-    multiplicative decrease act on the wait whenever a batch's worst latency misses the target,
-    and on the size limit when its service time alone does.
+    A caller who asks again as soon as the last answer is there keeps a worker busy all the time,
+    which looks like a rate that one request at a time does not keep up with; but nobody would
+    join a request of his that waited. By Little's law λ·T requests are in the engine on average,
+    where T is their latency. While that is no more than W / ρ, there is a worker for each, n is
+    1 and nobody waits: a lone caller never does, but for some 50 requests after others have left.
+
+    λ comes from an exponential average of the gaps between arrivals, T from one of the worst
+    latency in each batch, a and b from least squares over exponentially forgotten batches. With a
+    latency target, additive increase and multiplicative decrease act on the wait whenever a
+    batch's worst latency misses the target, and on the size limit when its service time alone
+    does.
 
     Parameters
     ----------
@@ -143,13 +150,14 @@ class AdaptivePolicy:
     ----------
     Crankshaw et al., Clipper, NSDI 2017 (additive increase, multiplicative decrease of the batch
     size under a latency target). Deb and Serfozo, Optimal control of batch service queues,
-    Advances in Applied Probability 1973 (a threshold on the queue length is optimal).
+    Advances in Applied Probability 1973 (a threshold on the queue length is optimal). Little,
+    A proof for the queuing formula L = λW, Operations Research 1961.
     """
 
     learns = True
 
     TARGET_UTILIZATION = 0.8
-    GAP_WEIGHT = 1 / 32
+    AVERAGE_WEIGHT = 1 / 32
     FORGET = 0.95
     BACK_OFF = 0.5
     WAIT_STEP = 0.05
@@ -167,6 +175,7 @@ class AdaptivePolicy:
         self._latency_target_ns = latency_target_ns
         self._last_arrival_ns: int | None = None
         self._gap_ns = 0.0
+        self._latency_ns = 0.0
         self._fit = _ServiceTimeFit(self.FORGET)
         self._size_limit = float(max_batch_size)
         self._wait_share = 1.0
@@ -195,13 +204,15 @@ class AdaptivePolicy:
         if last_ns is None:
             return
         gap_ns = max(arrival_ns - last_ns, 0)
-        weight = self.GAP_WEIGHT if self._gap_ns else 1.0
+        weight = self.AVERAGE_WEIGHT if self._gap_ns else 1.0
         self._gap_ns += weight * (gap_ns - self._gap_ns)
         self._retarget()
 
     def learn_batch(self, size: int, service_ns: int, worst_latency_ns: int) -> None:
-        """Update the service time, and back off or recover against the latency target."""
+        """Update service time and latency; back off or recover against the latency target."""
         self._fit.add(size, service_ns)
+        weight = self.AVERAGE_WEIGHT if self._latency_ns else 1.0
+        self._latency_ns += weight * (worst_latency_ns - self._latency_ns)
         target_ns = self._latency_target_ns
         if target_ns is not None:
             if worst_latency_ns > target_ns:
@@ -214,8 +225,21 @@ class AdaptivePolicy:
                 self._size_limit = min(float(self._max_batch_size), self._size_limit + 1.0)
         self._retarget()
 
+    def learn_from(self, other: AdaptivePolicy) -> None:
+        """Take over what another learned; how far it backed off, for the same latency target."""
+        self._last_arrival_ns = other._last_arrival_ns
+        self._gap_ns, self._latency_ns, self._fit = other._gap_ns, other._latency_ns, other._fit
+        if self._latency_target_ns == other._latency_target_ns:
+            self._wait_share = other._wait_share
+            if other._size_limit < other._max_batch_size:
+                self._size_limit = min(self._size_limit, other._size_limit)
+        self._retarget()
+
     def _retarget(self) -> None:
         if not self._gap_ns or not self._fit.known:
+            return
+        if self._latency_ns * self.TARGET_UTILIZATION <= self._n_workers * self._gap_ns:
+            self.target_size, self.target_wait_ns = 1, 0
             return
         fixed_ns, per_request_ns = self._fit.line()
         limit = self.size_limit()
@@ -260,18 +284,20 @@ class _ServiceTimeFit:
         return mean_time - slope * mean_size, slope
 
 
-def make_policy(config: OptimizationConfig) -> BatchPolicy:
+def make_policy(config: OptimizationConfig, before: BatchPolicy | None = None) -> BatchPolicy:
     """Return the policy that a config names.
 
     Parameters
     ----------
     config : OptimizationConfig
         Its strategy, batch size, timeout, workers and latency target are used.
+    before : BatchPolicy or None
+        The policy in force so far, for the same model.
 
     Returns
     -------
     BatchPolicy
-        A new policy that has learned nothing yet.
+        A new policy. Where both are adaptive it knows what the one before has learned.
     """
     timeout_ns = int(config.batch_timeout_ms * NS_PER_MS)
     if config.batching_strategy is BatchingStrategy.FIXED:
@@ -279,9 +305,12 @@ def make_policy(config: OptimizationConfig) -> BatchPolicy:
     if config.batching_strategy is BatchingStrategy.DYNAMIC:
         return DynamicPolicy(config.max_batch_size, timeout_ns)
     target_ms = config.latency_target_ms
-    return AdaptivePolicy(
+    policy = AdaptivePolicy(
         config.max_batch_size,
         timeout_ns,
         config.num_workers,
         None if target_ms is None else int(target_ms * NS_PER_MS),
     )
+    if isinstance(before, AdaptivePolicy):
+        policy.learn_from(before)
+    return policy

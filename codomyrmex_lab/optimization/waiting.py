@@ -33,6 +33,8 @@ class WaitingLine:
 
     def __init__(self, config: OptimizationConfig) -> None:
         self._lanes: dict[int, deque[PendingRequest]] = {0: deque()}
+        self._policy = make_policy(config)
+        self._quantization = config.quantization
         self.follow(config)
         self._deadlines: list[tuple[int, int, PendingRequest]] = []
         self._n_gone = 0  # of those in the lanes
@@ -79,8 +81,10 @@ class WaitingLine:
         self._closed = True
 
     def follow(self, config: OptimizationConfig) -> None:
-        """Follow a config from now on."""
-        self._policy = make_policy(config)
+        """Follow a config from now on; what was learned of the same model is kept."""
+        same_model = config.quantization is self._quantization
+        self._policy = make_policy(config, self._policy if same_model else None)
+        self._quantization = config.quantization
         self._ageing_ns = round(config.priority_ageing_ms * NS_PER_MS)
         # what :meth:`add` comes to for an ordinary request, without a call in Python
         self.add_ordinary = self.add if self._policy.learns else self._lanes[0].append
@@ -115,6 +119,10 @@ class WaitingLine:
         if deadline_ns < decision.due_ns:
             return Decision(0, None, deadline_ns, decision.wanted)
         return decision
+
+    def turn(self) -> tuple[int, int, int]:
+        """Return what tells whose turn it is among lines in which requests wait: the smallest."""
+        return min(map(self._turn, self._heads()))
 
     def take(self, size: int) -> list[PendingRequest]:
         """Remove and return the first ``size`` requests."""

@@ -330,36 +330,3 @@ print(os.waitstatus_to_exitcode(status), engine.infer("after").output)
 """
     done = run_script(script)
     assert done.stdout == "0 after\n", done.stderr
-
-
-def test_batched_functions_are_called_one_item_at_a_time():
-    import asyncio
-
-    from codomyrmex_lab import batched
-
-    calls = []
-
-    @batched(max_batch_size=8, batch_timeout_ms=0.0)
-    def double(numbers):
-        """Double each number."""
-        calls.append(numbers)
-        return [2 * number for number in numbers]
-
-    @batched(batch_timeout_ms=0.0)
-    async def triple(numbers):
-        return [3 * number for number in numbers]
-
-    assert double(21) == 42
-    assert double(21) == 42
-    assert calls == [[21]]
-    assert double.__name__ == "double"
-    assert double.__doc__ == "Double each number."
-    assert double.submit(4).result(PATIENCE_S).output == 8
-    assert double.engine.stats.cache_hits == 1
-    double.stop()
-    assert double(5) == 10
-    assert asyncio.run(triple(3)) == 9
-    double.stop()
-    triple.stop()
-    with pytest.raises(ValueError, match="'batch_size'"):
-        batched(batch_size=3)

@@ -243,3 +243,21 @@ def test_a_slotted_dataclass_is_keyed_by_its_fields():
         text: str
 
     assert exact_key(Slotted("a")) == exact_key(Slotted("a")) != exact_key(Slotted("b"))
+
+
+@dataclass
+class Draft:
+    text: str
+    score: float = field(init=False)
+
+
+@pytest.mark.parametrize("value", [Draft("a"), [Draft("a")]])
+def test_a_dataclass_with_a_field_that_was_never_set_is_refused_by_name(value):
+    with pytest.raises(UnkeyableInputError, match=r"Draft has no value for 'score'.*key_fn"):
+        exact_key(value)
+
+
+def test_a_dataclass_whose_late_field_was_set_has_a_key():
+    one, other = Draft("a"), Draft("a")
+    one.score, other.score = 1.0, 2.0
+    assert exact_key(one) != exact_key(other)

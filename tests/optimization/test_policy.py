@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from codomyrmex_lab.optimization import BatchingStrategy, CloseReason, OptimizationConfig
+from codomyrmex_lab.optimization import (
+    BatchingStrategy,
+    CloseReason,
+    OptimizationConfig,
+    QuantizationType,
+)
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.optimization.models import NS_PER_MS
 from codomyrmex_lab.optimization.policy import AdaptivePolicy
@@ -124,6 +129,72 @@ def test_adaptive_lets_a_lone_request_leave_at_once():
     assert [left for left, _, _ in batches] == [at for at, _ in arrivals]
 
 
+def sequential_waits(policy, clock_ns, n_calls, service_ns, think_ns=10_000):
+    """Let a caller ask again once the last answer is there; return the waits and the time."""
+    waits_ns = []
+    for _ in range(n_calls):
+        policy.learn_arrival(clock_ns)
+        decision = policy.decide(1, clock_ns, clock_ns)
+        left_ns = clock_ns if decision.size else decision.due_ns
+        waits_ns.append(left_ns - clock_ns)
+        end_ns = left_ns + service_ns
+        policy.learn_batch(1, service_ns, end_ns - clock_ns)
+        clock_ns = end_ns + think_ns
+    return waits_ns, clock_ns
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+@pytest.mark.parametrize("service_ms", [2, 10, 50])
+def test_adaptive_never_lets_a_lone_caller_wait_who_asks_again_once_answered(workers, service_ms):
+    policy = AdaptivePolicy(32, 100 * NS_PER_MS, workers)
+    waits_ns, _ = sequential_waits(policy, 0, 1000, service_ms * NS_PER_MS)
+    assert not any(waits_ns)
+
+
+@given(st.lists(st.tuples(st.integers(1, 50), st.integers(0, 50)), max_size=60))
+def test_adaptive_lets_no_lone_caller_wait_however_service_and_pauses_vary(calls):
+    policy, now_ns = AdaptivePolicy(32, 100 * NS_PER_MS, 1), 0
+    for service_ms, pause_ms in calls:
+        service_ns, pause_ns = service_ms * NS_PER_MS, pause_ms * NS_PER_MS
+        waits_ns, now_ns = sequential_waits(policy, now_ns, 1, service_ns, pause_ns)
+        assert waits_ns == [0]
+
+
+def test_adaptive_forgets_a_crowd_soon_after_it_has_gone():
+    policy, now_ns = AdaptivePolicy(32, 100 * NS_PER_MS, 1), 0
+    for _ in range(200):  # batches of 8 after 4 ms of arrivals
+        for _ in range(8):
+            now_ns += NS_PER_MS // 2
+            policy.learn_arrival(now_ns)
+        policy.learn_batch(8, 4 * NS_PER_MS, 8 * NS_PER_MS)
+    assert policy.target_size > 1
+    waits_ns, _ = sequential_waits(policy, now_ns, 200, 4 * NS_PER_MS)
+    assert not any(waits_ns[60:])
+
+
+def test_adaptive_lets_two_callers_share_batches_who_would_else_take_turns():
+    # each asks again once answered: in turns a call takes 20 ms, together 10 ms and the wait
+    waiting = [request(0, 0), request(1, 5)]
+    line = WaitingLine(config(ADAPTIVE, size=32, timeout_ms=100.0))
+    now_ns, ids, latencies = 0, iter(range(2, 1000)), []
+    for _ in range(200):
+        while waiting and waiting[0].enqueue_ns <= now_ns:
+            line.add(waiting.pop(0))
+        decision = line.decide(now_ns)
+        if not decision.size:
+            now_ns = min([decision.due_ns, *(one.enqueue_ns for one in waiting)])
+            continue
+        taken = line.take(decision.size)
+        end_ns = now_ns + 10 * NS_PER_MS
+        while waiting and waiting[0].enqueue_ns <= end_ns:
+            line.add(waiting.pop(0))
+        line.learn_batch(None, len(taken), 10 * NS_PER_MS, end_ns - taken[0].arrival_ns)
+        latencies += [(end_ns - one.arrival_ns) / NS_PER_MS for one in taken]
+        waiting += [request(next(ids), end_ns / NS_PER_MS + 0.05) for _ in taken]
+        now_ns = end_ns
+    assert sum(latencies[-50:]) / 50 < 15.0
+
+
 def test_adaptive_batches_when_single_requests_would_not_keep_up():
     # 2 ms + 0.1 ms a request: alone 476/s at most, in full batches 6,153/s; 2,000/s arrive
     arrivals = [(0.5 * i, 0) for i in range(4000)]
@@ -144,6 +215,72 @@ def test_adaptive_reduces_the_batch_when_its_service_time_misses_the_target():
     assert policy.size_limit() == 8
     policy.learn_batch(8, 5 * NS_PER_MS, 6 * NS_PER_MS)
     assert policy.size_limit() == 9
+
+
+def adaptive_line(**settings):
+    """Return a line that learned to gather 8 of the requests that come each ms, and the time."""
+    chosen = config(ADAPTIVE, size=32, timeout_ms=100.0).replace(**settings)
+    line, now_ns = WaitingLine(chosen), 0
+    for number in range(320):
+        now_ns += NS_PER_MS
+        line.add(request(number, now_ns / NS_PER_MS))
+        if number % 8 == 7:
+            size = len(line.take(8))
+            line.learn_batch(None, size, 6 * NS_PER_MS, 15 * NS_PER_MS)
+    line.add(request(320, now_ns / NS_PER_MS))
+    return line, chosen, now_ns
+
+
+def wait_ms(line, now_ns):
+    """Return how long one request that came now may wait for others."""
+    decision = line.decide(now_ns)
+    return 0.0 if decision.size else (decision.due_ns - now_ns) / NS_PER_MS
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"cache_max_size": 7},
+        {"max_queue_size": 100, "processor_timeout_ms": 1000.0},
+        {"max_batch_size": 16, "batch_timeout_ms": 50.0, "latency_target_ms": 500.0},
+    ],
+    ids=["cache", "guards", "bounds it stays within"],
+)
+def test_adaptive_keeps_what_it_learned_when_other_settings_change(change):
+    line, chosen, now_ns = adaptive_line()
+    before = wait_ms(line, now_ns)
+    line.follow(chosen.replace(**change))
+    assert wait_ms(line, now_ns) == before > 3.0
+
+
+def test_what_adaptive_learned_is_held_to_new_bounds_at_once():
+    line, chosen, now_ns = adaptive_line()
+    line.follow(chosen.replace(batch_timeout_ms=2.0))
+    assert wait_ms(line, now_ns) == 2.0
+    line.follow(chosen.replace(num_workers=20))
+    assert wait_ms(line, now_ns) == 0.0
+    line.follow(chosen.replace(max_batch_size=1))
+    assert line.decide(now_ns).size == 1
+
+
+def test_adaptive_learns_anew_with_another_variant_of_the_model():
+    line, chosen, now_ns = adaptive_line()
+    line.follow(chosen.replace(quantization=QuantizationType.INT8))
+    assert wait_ms(line, now_ns) == 0.0
+
+
+def test_adaptive_stays_backed_off_while_its_latency_target_is_the_same():
+    line, chosen, now_ns = adaptive_line(latency_target_ms=50.0)
+    for _ in range(3):
+        line.learn_batch(None, 8, 60 * NS_PER_MS, 60 * NS_PER_MS)
+    for number in range(321, 350):
+        line.add(request(number, now_ns / NS_PER_MS))
+    line.close()
+    assert line.decide(now_ns).size == 1
+    line.follow(chosen.replace(cache_max_size=7, max_batch_size=16))
+    assert line.decide(now_ns).size == 1
+    line.follow(chosen.replace(latency_target_ms=500.0))
+    assert line.decide(now_ns).size == 30
 
 
 def test_adaptive_learns_the_service_time_line():

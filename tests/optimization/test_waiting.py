@@ -170,6 +170,68 @@ def test_each_bucket_has_its_own_timeout():
     assert len(line) == 1
 
 
+def served(line, at_ms):
+    """Return the requests in the order in which batches of a due line hold them."""
+    order = []
+    while (decision := line.decide(round(at_ms * NS_PER_MS))).size:
+        order += ids(line.take(decision.size))
+    return order
+
+
+def test_of_several_due_buckets_the_one_whose_first_request_has_the_largest_priority_goes_first():
+    line = bucketed(
+        request(0, 0, bucket="a"),
+        request(1, 1, priority=1, bucket="b"),
+        request(2, 2, priority=2, bucket="c"),
+        request(3, 3, bucket="b"),
+        batch_timeout_ms=1.0,
+    )
+    assert served(line, 10) == [2, 1, 3, 0]
+
+
+def test_of_buckets_of_like_priority_the_one_that_has_waited_longest_goes_first():
+    line = bucketed(
+        request(0, 0, bucket="a"),
+        request(1, 1, bucket="b"),
+        request(2, 2, bucket="a"),
+        max_batch_size=1,
+        batch_timeout_ms=1.0,
+    )
+    assert served(line, 10) == [0, 1, 2]
+
+
+def test_a_due_bucket_does_not_wait_for_one_of_larger_priority_that_is_not():
+    line = bucketed(
+        request(0, 0, bucket="a"), request(1, 8, priority=9, bucket="b"), batch_timeout_ms=10.0
+    )
+    assert served(line, 10) == [0]
+
+
+in_buckets = st.lists(
+    st.tuples(st.integers(0, 1000), st.integers(0, 3), st.sampled_from("abc")),
+    min_size=1,
+    max_size=50,
+).map(sorted)
+
+
+@given(in_buckets)
+def test_no_bucket_is_overtaken_by_what_arrives_later_than_ageing_allows(items):
+    ageing_ms = 100
+    line = bucketed(
+        *(request(i, at, priority, bucket=name) for i, (at, priority, name) in enumerate(items)),
+        priority_ageing_ms=ageing_ms,
+        batch_timeout_ms=0.0,
+        max_batch_size=1,
+    )
+    order = served(line, 1000)
+    assert sorted(order) == list(range(len(items)))
+    for place, late in enumerate(order):
+        for overtaken in order[place + 1 :]:
+            (late_at, high, _), (early_at, low, _) = items[late], items[overtaken]
+            if early_at < late_at:
+                assert late_at - early_at <= (high - low) * ageing_ms
+
+
 def test_a_bucket_that_appears_after_closing_leaves_at_once():
     line = bucketed(batching_strategy=BatchingStrategy.FIXED)
     line.close()

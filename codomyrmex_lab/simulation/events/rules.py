@@ -31,6 +31,7 @@ _LEARNED = np.dtype(
         ("latency_target_ns", np.int64),
         ("last_arrival_ns", np.int64),
         ("gap_ns", np.float64),
+        ("latency_ns", np.float64),
         ("weight", np.float64),
         ("size", np.float64),
         ("time", np.float64),
@@ -41,7 +42,7 @@ _LEARNED = np.dtype(
         ("target_size", np.int64),
         ("target_wait_ns", np.int64),
         ("utilization", np.float64),
-        ("gap_weight", np.float64),
+        ("average_weight", np.float64),
         ("forget", np.float64),
         ("back_off", np.float64),
         ("wait_step", np.float64),
@@ -59,7 +60,7 @@ def nothing_learned(plan: Plan) -> NDArray[Any]:
     learned["wait_share"] = 1.0
     learned["target_size"] = 1
     learned["utilization"] = AdaptivePolicy.TARGET_UTILIZATION
-    learned["gap_weight"] = AdaptivePolicy.GAP_WEIGHT
+    learned["average_weight"] = AdaptivePolicy.AVERAGE_WEIGHT
     learned["forget"] = AdaptivePolicy.FORGET
     learned["back_off"] = AdaptivePolicy.BACK_OFF
     learned["wait_step"] = AdaptivePolicy.WAIT_STEP
@@ -100,14 +101,14 @@ def learn_arrival(learned: NDArray[Any], arrival_ns: int) -> None:
     if last_ns == FOREVER_NS:
         return
     gap_ns = max(arrival_ns - last_ns, 0)
-    weight = known.gap_weight if known.gap_ns != 0 else 1.0
+    weight = known.average_weight if known.gap_ns != 0 else 1.0
     known.gap_ns += weight * (gap_ns - known.gap_ns)
     _retarget(learned)
 
 
 @part
 def learn_batch(learned: NDArray[Any], size: int, service_ns: int, worst_latency_ns: int) -> None:
-    """Update the service time, and back off or recover against the latency target."""
+    """Update service time and latency; back off or recover against the latency target."""
     known = learned[0]
     keep = known.forget
     known.weight = keep * known.weight + 1
@@ -115,6 +116,8 @@ def learn_batch(learned: NDArray[Any], size: int, service_ns: int, worst_latency
     known.time = keep * known.time + service_ns
     known.size_size = keep * known.size_size + size * size
     known.size_time = keep * known.size_time + size * service_ns
+    weight = known.average_weight if known.latency_ns != 0 else 1.0
+    known.latency_ns += weight * (worst_latency_ns - known.latency_ns)
     target_ns = known.latency_target_ns
     if target_ns != FOREVER_NS:
         if worst_latency_ns > target_ns:
@@ -132,6 +135,9 @@ def learn_batch(learned: NDArray[Any], size: int, service_ns: int, worst_latency
 def _retarget(learned: NDArray[Any]) -> None:
     known = learned[0]
     if known.gap_ns == 0 or known.weight <= 0:
+        return
+    if known.latency_ns * known.utilization <= known.n_workers * known.gap_ns:
+        known.target_size, known.target_wait_ns = 1, 0
         return
     fixed_ns, per_request_ns = _line(learned)
     limit = int(known.size_limit)
