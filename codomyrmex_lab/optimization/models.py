@@ -107,6 +107,8 @@ class OptimizationConfig:
         is said at :func:`codomyrmex_lab.optimization.sizes.size_bytes`.
     processor_timeout_ms : float or None
         Longest model call, in ms, above 0; its callers then fail and a new worker takes over.
+        Calls in a caller's own thread have no limit: those of ``infer_batch``, and of an engine
+        that is not started.
 
     Raises
     ------
