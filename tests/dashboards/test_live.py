@@ -10,6 +10,7 @@ import pytest
 
 from codomyrmex_lab.dashboards import LiveDashboard
 from codomyrmex_lab.dashboards.live_history import LiveHistory, Moment
+from codomyrmex_lab.dashboards.live_picture import LivePicture
 from codomyrmex_lab.errors import ConfigFileError
 from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, QuantizationType
 from codomyrmex_lab.plots.theme import DARK
@@ -219,6 +220,26 @@ def test_a_change_shows_with_the_moment_after_it() -> None:
     assert history.changes() == []
     history.add(Moment(3.0, figures(1.0), 0))
     assert history.changes() == [(-1.0, "while paused")]
+
+
+def test_lines_break_where_nothing_was_measured() -> None:
+    history, picture = LiveHistory(30.0), LivePicture(DARK, 30.0)
+    for second in (0.0, 0.5, 1.0, 9.0, 9.5):  # paused for 8 s; each moment is of the second before
+        history.add(Moment(second, figures(2.0), 3))
+    picture.png(history)
+    for panel in picture.panels:
+        for name, drawn in panel.lines.items():
+            time_s, values = (np.asarray(one) for one in drawn.get_data())
+            assert time_s.tolist()[:3] == [-9.5, -9.0, -8.5], name
+            assert np.isnan(values).tolist() == [False, False, False, True, False, False], name
+            assert time_s.tolist()[4:] == [-0.5, 0.0], name
+
+
+def test_a_pause_within_the_measured_second_leaves_no_gap() -> None:
+    history = LiveHistory(30.0)
+    for second in (0.0, 0.9, 1.8):
+        history.add(Moment(second, figures(2.0), 3))
+    assert history.gaps() == []
 
 
 def test_a_moment_without_requests_has_no_hit_rate() -> None:
