@@ -9,11 +9,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from codomyrmex_lab.dashboards.arguments import check_engine, check_workload
 from codomyrmex_lab.dashboards.controls import ConfigControls
 from codomyrmex_lab.dashboards.live_history import LiveHistory, Moment
 from codomyrmex_lab.dashboards.live_picture import LivePicture
 from codomyrmex_lab.dashboards.live_words import caption_of, readings_of
-from codomyrmex_lab.dashboards.load_slider import LoadSlider
+from codomyrmex_lab.dashboards.load_slider import LoadSlider, check_load, load_from_state
 from codomyrmex_lab.dashboards.newest_wins import NewestWins
 from codomyrmex_lab.dashboards.paced_load import PacedLoad
 from codomyrmex_lab.dashboards.readout import number, readout
@@ -55,7 +56,14 @@ class LiveDashboard(Screen):
     workload : Workload or None
         Load to offer; None only watches the requests of others.
     load : float
-        How many times faster than the workload's own times.
+        How many times faster than the workload's own times, from 0.001 to 10,000.
+
+    Raises
+    ------
+    SettingError
+        ``engine`` is something else, or ``load`` outside its range.
+    WorkloadError
+        ``workload`` is something else.
     """
 
     kind = "live"
@@ -64,6 +72,10 @@ class LiveDashboard(Screen):
     def __init__(
         self, engine: InferenceOptimizer, workload: Workload | None = None, *, load: float = 1.0
     ) -> None:
+        check_engine(engine)
+        if workload is not None:
+            check_workload(workload)
+        check_load(load)
         super().__init__()
         self.engine = engine
         self._started_here = False
@@ -162,8 +174,8 @@ class LiveDashboard(Screen):
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
-        self.config = config_from_state(state)
-        self.load_slider.restore(state.get("load"))
+        config, load = config_from_state(state), load_from_state(state)
+        self.config, self.load = config, load
 
     def trace(self) -> Trace:
         """Return the trace of the latest requests, half a million records at most."""

@@ -152,9 +152,11 @@ def _read_state(path: Path, kind: str) -> dict[str, Any]:
         state = json.loads(text[:_LARGEST_STATE])
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigFileError(f"{path} cannot be read as a saved screen ({error}).") from error
-    if not isinstance(state, dict) or state.get("screen") != kind:
+    found = state.get("screen") if isinstance(state, dict) else None
+    if found != kind:
         raise ConfigFileError(
-            f"{path} is not the saved state of a {kind} screen; expected a file that save() wrote."
+            f"{path} is not the saved state of such a screen: screen is {found!r}; expected "
+            f"{kind!r}, in a file that save() wrote."
         )
     if state.get("format_version") != _FORMAT_VERSION:
         raise ConfigFileError(

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from codomyrmex_lab.dashboards import TraceExplorer
@@ -138,10 +139,20 @@ def test_its_filters_are_saved_and_restored(explorer: TraceExplorer, tmp_path: P
         explorer.restore(path)
 
 
-@pytest.mark.parametrize("trace", [42, build_trace([])])
-def test_what_holds_no_request_is_refused(trace: Any) -> None:
-    with pytest.raises(TraceError, match="holds nothing to explore"):
+@pytest.mark.parametrize(
+    ("trace", "words"),
+    [
+        (42, "trace is an int; expected a Trace"),
+        (pd.DataFrame({"latency_ms": [1.0]}), "trace is a DataFrame; expected a Trace"),
+        (build_trace([]), "holds nothing to explore"),
+    ],
+    ids=["number", "frame", "empty"],
+)
+def test_what_holds_no_request_is_refused(trace: Any, words: str) -> None:
+    with pytest.raises(TraceError, match=words):
         TraceExplorer(trace)
+    with pytest.raises(TraceError, match=words):
+        TraceExplorer(mixed_trace(), trace)
 
 
 def test_close_frees_its_thread() -> None:

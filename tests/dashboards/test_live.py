@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances as widget_registry
 
 from codomyrmex_lab.dashboards import LiveDashboard
 from codomyrmex_lab.dashboards.live_history import LiveHistory, Moment
 from codomyrmex_lab.dashboards.live_picture import LivePicture
-from codomyrmex_lab.errors import ConfigFileError
+from codomyrmex_lab.errors import ConfigFileError, SettingError, WorkloadError
 from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, QuantizationType
 from codomyrmex_lab.plots.theme import DARK
 from codomyrmex_lab.tracing.live import WindowFigures
@@ -87,6 +88,13 @@ def test_the_load_slider_changes_the_rate(dashboard: LiveDashboard) -> None:
     dashboard.load_slider.value = 3.0
     assert dashboard.load == 3.0
     assert "3× the" in dashboard.status
+
+
+def test_a_load_between_the_positions_leaves_one_mark(dashboard: LiveDashboard) -> None:
+    dashboard.start()
+    dashboard.load = 4.0
+    frames(dashboard, 2)
+    assert [words for _, words in dashboard.history.changes()] == ["load 4×"]
 
 
 def test_paused_nothing_is_drawn_and_the_engine_goes_on(dashboard: LiveDashboard) -> None:
@@ -172,6 +180,32 @@ def test_a_state_without_a_config_is_refused(dashboard: LiveDashboard, tmp_path:
     (tmp_path / "state.json").write_text(json.dumps(record))
     with pytest.raises(ConfigFileError, match="no config"):
         dashboard.restore(tmp_path / "state.json")
+
+
+@pytest.mark.parametrize("load", [0, -1, "x", None, True, 1e9, 1e-9])
+def test_a_state_with_a_load_that_cannot_be_offered_is_refused_and_changes_nothing(
+    dashboard: LiveDashboard, tmp_path: Path, load: object
+) -> None:
+    path = dashboard.save(tmp_path / "state.json")
+    record = json.loads(path.read_text())
+    record["config"]["max_batch_size"] = 7
+    path.write_text(json.dumps({**record, "load": load}))
+    with pytest.raises(ConfigFileError, match=r"load is .*; expected"):
+        dashboard.restore(path)
+    assert (dashboard.config, dashboard.load) == (QUICK, 2.0)
+
+
+def test_arguments_of_another_kind_are_refused_at_once(workload: Workload) -> None:
+    engine = InferenceOptimizer(double, QUICK)
+    before = len(widget_registry)
+    with pytest.raises(SettingError, match="engine is a function; expected an InferenceOptimizer"):
+        LiveDashboard(double)  # type: ignore[arg-type]
+    with pytest.raises(WorkloadError, match="workload is an int; expected a Workload"):
+        LiveDashboard(engine, 5)  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="load is 'x'"):
+        LiveDashboard(engine, workload, load="x")  # type: ignore[arg-type]
+    assert not engine._observers
+    assert len(widget_registry) == before
 
 
 def test_the_page_tells_its_theme(dashboard: LiveDashboard) -> None:

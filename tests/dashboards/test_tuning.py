@@ -324,6 +324,22 @@ def test_its_state_is_saved_and_restored(open_dashboard: Open, tmp_path: Path) -
         dashboard.save(tmp_path / "no" / "screen.json")
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("view", 3), ("view", "x"), ("view", True), ("view", None), ("load", 1e9)]
+)
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(
+    open_dashboard: Open, tmp_path: Path, name: str, value: object
+) -> None:
+    dashboard = open_dashboard()
+    path = dashboard.save(tmp_path / "screen.json")
+    record = json.loads(path.read_text())
+    record["config"]["max_batch_size"] = 13
+    path.write_text(json.dumps({**record, name: value}))
+    with pytest.raises(ConfigFileError, match=rf"{name} is {value!r}; expected"):
+        dashboard.restore(path)
+    assert (dashboard.config, dashboard.load, dashboard.tabs.selected_index) == (START, 1.0, 0)
+
+
 def test_the_page_tells_its_theme(open_dashboard: Open) -> None:
     dashboard = open_dashboard()
     dashboard.page.theme.value = "dark"
