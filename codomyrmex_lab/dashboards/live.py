@@ -79,6 +79,7 @@ class LiveDashboard(Screen):
         super().__init__()
         self.engine = engine
         self._started_here = False
+        self._stopped = True
         self._recorder = TraceRecorder(latest_only=True)
         self._history = LiveHistory(_SPAN_S)
         self._drawing = threading.RLock()
@@ -202,6 +203,10 @@ class LiveDashboard(Screen):
         """Watch, and offer the load; begins the half minute anew after a stop."""
         if self._closed:
             return
+        if self._stopped:
+            with self._drawing:
+                self._history.clear()
+            self._stopped = False
         if not self.engine.is_running:
             self.engine.start()
             self._started_here = True
@@ -209,7 +214,7 @@ class LiveDashboard(Screen):
             self._load.start()
         self._frames.start()
         self._say_load()
-        self.buttons.show(is_running=self.is_running)
+        self._show_buttons()
 
     def pause(self) -> None:
         """Offer nothing and let the picture stand still; the engine goes on."""
@@ -218,20 +223,24 @@ class LiveDashboard(Screen):
         self._halt()
         self._frames.once()  # so that figures and picture are of the same moment
         self._say("Paused.")
-        self.buttons.show(is_running=self.is_running)
+        self._show_buttons()
 
     def stop(self) -> None:
-        """Offer nothing any more; an engine that was started here answers the rest and stops."""
+        """Offer nothing any more; an engine that was started here answers the rest and stops.
+
+        The last picture and its figures stay until the next start.
+        """
         if self._load is not None:
             self._load.pause()
         self._halt()
         if self._started_here:
             self.engine.stop()
             self._started_here = False
-        with self._drawing:
-            self._history.clear()
-        self._say("Stopped.")
-        self.buttons.show(is_running=self.is_running)
+        self._stopped = True
+        self._frames.once()  # so that figures and picture are of the same moment
+        came_before = "; what is shown came before" if len(self._history) else ""
+        self._say(f"Stopped{came_before}. Start begins anew.")
+        self._show_buttons()
 
     def close(self) -> None:
         """Stop, end the threads, let go of the engine and of the widgets."""
@@ -283,7 +292,10 @@ class LiveDashboard(Screen):
     def _on_load_failure(self, reason: str) -> None:
         self._halt()
         self._say(reason)
-        self.buttons.show(is_running=self.is_running)
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        self.buttons.show(is_running=self.is_running, is_stopped=self._stopped)
 
     def _on_speed(self, speed: float) -> None:
         if self._load is None:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from ipywidgets.widgets.widget import _instances as widget_registry
 from codomyrmex_lab.dashboards import LiveDashboard
 from codomyrmex_lab.dashboards.live_history import LiveHistory, Moment
 from codomyrmex_lab.dashboards.live_picture import LivePicture
+from codomyrmex_lab.dashboards.live_words import caption_of, readings_of
+from codomyrmex_lab.dashboards.readout import readout
 from codomyrmex_lab.errors import ConfigFileError, SettingError, WorkloadError
 from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, QuantizationType
 from codomyrmex_lab.plots.theme import DARK
@@ -111,8 +114,46 @@ def test_stop_ends_an_engine_that_was_started_here(dashboard: LiveDashboard) -> 
     frames(dashboard, 2)
     dashboard.buttons.stop.click()
     assert not dashboard.engine.is_running
-    assert len(dashboard.history) == 0
     assert dashboard.trace().summary().n_errors == 0
+
+
+def test_stop_keeps_the_last_picture_to_read_and_start_begins_anew(
+    dashboard: LiveDashboard,
+) -> None:
+    dashboard.start()
+    assert dashboard.watch(100, WAIT_S)
+    dashboard.stop()
+    assert dashboard.status.startswith("Stopped; what is shown came before")
+    latest = dashboard.history.latest
+    assert latest is not None
+    drawn = threading.Event()
+    dashboard.picture.observe(lambda _change: drawn.set(), names="value")
+    dashboard.page.theme.value = "dark"
+    assert drawn.wait(WAIT_S)
+    with dashboard._drawing:
+        assert dashboard.words.value == readout(readings_of(latest), caption_of(latest))
+        line = dashboard._live_picture.panels[1].lines["throughput_rps"]
+        assert line.get_ydata()[-1] == latest.figures.throughput_rps
+    started_s = time.monotonic()
+    dashboard.start()
+    frames(dashboard, 2)
+    with dashboard._drawing:
+        latest = dashboard.history.latest
+        assert latest is not None
+        assert latest.at_s + dashboard.history.ago_s()[0] >= started_s
+
+
+def test_only_buttons_with_an_effect_can_be_pressed(dashboard: LiveDashboard) -> None:
+    def pressable() -> list[str]:
+        return [one.description for one in dashboard.buttons.children if not one.disabled]
+
+    assert pressable() == ["Start"]
+    dashboard.start()
+    assert pressable() == ["Pause", "Stop"]
+    dashboard.pause()
+    assert pressable() == ["Start", "Stop"]
+    dashboard.stop()
+    assert pressable() == ["Start"]
 
 
 def test_it_watches_the_requests_of_others_and_leaves_their_engine_running(opened: Note) -> None:
