@@ -105,10 +105,12 @@ class Screen(widgets.VBox):  # type: ignore[misc]
         self.state = _read_state(Path(path), self.kind)
 
     def close(self) -> None:
-        """Let go of the widgets."""
+        """Let go of the widgets, and of the layouts and styles that the page keeps for them."""
         for widget in _descendants(self):
             widget.unobserve_all()
+            _close_look(widget)
             widget.close()
+        _close_look(self)
         super().close()
 
     def _say(self, sentence: str) -> None:
@@ -164,6 +166,12 @@ def _read_state(path: Path, kind: str) -> dict[str, Any]:
             f"{_FORMAT_VERSION}, the one that this release reads."
         )
     return state
+
+
+def _close_look(widget: Any) -> None:
+    widget.layout.close()
+    if widget.has_trait("style"):  # not what only holds others
+        widget.style.close()
 
 
 def _descendants(widget: Any) -> list[Any]:
