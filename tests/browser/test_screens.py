@@ -171,7 +171,7 @@ def test_a_best_trade_off_is_picked_and_moves_the_sliders(screens: Opened) -> No
     expect(found.get_by_role("img", name="Pareto front")).to_be_visible(timeout=WAIT_MS)
     handle.focus()
     page.keyboard.press("ArrowRight")
-    chosen = found.get_by_text(re.compile(r"^p99 .* ms, worker-seconds"))
+    chosen = found.get_by_text(re.compile(r"^p99 .* ms, worker time"))
     expect(chosen).to_be_visible(timeout=WAIT_MS)
     words = chosen.text_content() or ""
     printed = in_kernel(
