@@ -113,6 +113,7 @@ class TuningDashboard(Screen):
             on_refusal=lambda reason: self._say(f"Refused: {reason}"),
         )
         self.load_slider = LoadSlider(load, self._on_movement)
+        self._pin_words = ""  # what Pin did, until something else is asked for
         self._make_widgets()
         self._closed = False
         self._answers = TuningAnswers(
@@ -120,7 +121,7 @@ class TuningDashboard(Screen):
             lambda: self.load,
             self._verifier,
             self._view,
-            self._say,
+            self._say_answer,
             self._refresh_export,
         )
         self._errands: NewestWins[Errand] = NewestWins(
@@ -219,7 +220,15 @@ class TuningDashboard(Screen):
 
     def pin(self) -> None:
         """Keep what is simulated now as a dotted line to compare with; once more forgets it."""
-        self._view.pin(self.findings)
+        now = self.findings
+        if now is None:
+            return
+        self._pin_words = (
+            f"Pinned: {describe_config(now.config)}, at a load of {self.load:g}×. It shows beside "
+            "other settings; Pin pressed again here forgets it."
+            if self._view.pin(now)
+            else "Nothing is pinned any more."
+        )
         self._answers.submit(self.config)
 
     def close(self) -> None:
@@ -236,6 +245,7 @@ class TuningDashboard(Screen):
     def _on_movement(self, _setting: object = None) -> None:
         if self._closed:
             return
+        self._pin_words = ""
         if self._verifier.is_busy:
             self._errands.submit(self._give_up)
         self._answers.submit(self.config)
@@ -246,6 +256,9 @@ class TuningDashboard(Screen):
 
     def _on_aim(self, slider: str, place: int) -> None:
         self._answers.expect(self.controls.around(slider, place))
+
+    def _say_answer(self, sentence: str) -> None:
+        self._say(" ".join(filter(None, (sentence, self._pin_words))))
 
     def _refresh_export(self) -> None:
         if self.tabs.selected_index == _TABS.index("Export"):

@@ -126,6 +126,18 @@ def test_two_traces_are_compared(opened: Any) -> None:
     explorer = answered(opened(TraceExplorer(slow, quick)))
     assert "Selected against the other trace" in explorer.comparison.value
     assert ">differs<" in explorer.comparison.value
+    assert "brackets hold 95% intervals" in explorer.comparison.value
+
+
+def test_an_interval_that_too_few_requests_bound_is_said_in_words(opened: Any) -> None:
+    few, many = build_trace([1.0, 2.0, 3.0, 9.0]), build_trace([float(n) for n in range(400)])
+    explorer = answered(opened(TraceExplorer(few, many)))
+    assert "no lower bound" in explorer.comparison.value
+    assert "inf" not in explorer.comparison.value
+    explorer.filters.answered.value = "failed"
+    answered(explorer)
+    assert "too few requests to bound it" in explorer.comparison.value
+    assert "nan" not in explorer.comparison.value
 
 
 def test_its_filters_are_saved_and_restored(explorer: TraceExplorer, tmp_path: Path) -> None:

@@ -240,6 +240,24 @@ def test_a_pinned_line_stays_to_compare_with(open_dashboard: Open) -> None:
     dashboard.controls.settings["max_batch_size"].value = 2
     answered(dashboard)
     assert "pinned, simulated" in dashboard.table.value
+    assert "Pinned" not in dashboard.status
+
+
+def test_what_was_pinned_is_said_and_how_to_forget_it(open_dashboard: Open) -> None:
+    dashboard = open_dashboard(load=2.0)
+    before = dashboard.status
+    dashboard.actions.pin_button.click()
+    answered(dashboard)
+    assert dashboard.status == (
+        f"{before} Pinned: FP32 · DYNAMIC · batch 32 · 5 ms · cache 1,000 · 4 workers, at a load "
+        "of 2×. It shows beside other settings; Pin pressed again here forgets it."
+    )
+    dashboard.actions.pin_button.click()
+    answered(dashboard)
+    assert dashboard.status == f"{before} Nothing is pinned any more."
+    dashboard.controls.settings["max_batch_size"].value = 2
+    answered(dashboard)
+    assert "pinned" not in dashboard.status + dashboard.table.value
 
 
 def test_a_variant_that_was_not_profiled_is_said_and_survived(open_dashboard: Open) -> None:
