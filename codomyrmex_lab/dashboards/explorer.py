@@ -14,7 +14,8 @@ from codomyrmex_lab.dashboards.explorer_tables import comparison_table, slowest_
 from codomyrmex_lab.dashboards.newest_wins import NewestWins
 from codomyrmex_lab.dashboards.page import PointerDrag
 from codomyrmex_lab.dashboards.readout import Reading, number, readout
-from codomyrmex_lab.dashboards.screen import Screen
+from codomyrmex_lab.dashboards.screen import Screen, paragraph
+from codomyrmex_lab.dashboards.slowest import togetherness
 from codomyrmex_lab.dashboards.trace_filters import TraceFilters
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.tracing import Trace
@@ -136,7 +137,7 @@ class TraceExplorer(Screen):
             selected, slowest = self._draw()
             if newer.wait(_CALM_S):
                 return
-            self.table.value = slowest_table(slowest)
+            self.table.value = paragraph(togetherness(slowest)) + slowest_table(slowest)
             self._say(f"{len(selected):,} of {len(self.trace):,} requests selected.")
             if self.other is not None:
                 self.comparison.value = comparison_table(selected, self.other)

@@ -21,7 +21,7 @@ def slowest_table(slowest: pd.DataFrame) -> str:
     rows = [
         {
             "request": f"{record['id']}",
-            "arrival s": f"{record['arrival'].total_seconds():.4g}",
+            "arrival s": f"{record['arrival'].total_seconds():.4f}",
             "latency ms": f"{record['latency_ms']:.4g}",
             "waiting ms": number(record["queue_ms"], digits=4),
             "model call ms": number(record["service_ms"], digits=4),
