@@ -155,7 +155,7 @@ def _read_state(path: Path, kind: str) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigFileError(f"{path} cannot be read as a saved screen ({error}).") from error
     found = state.get("screen") if isinstance(state, dict) else None
-    if found != kind:
+    if not isinstance(state, dict) or found != kind:
         raise ConfigFileError(
             f"{path} is not the saved state of such a screen: screen is {found!r}; expected "
             f"{kind!r}, in a file that save() wrote."
