@@ -137,7 +137,8 @@ class TraceExplorer(Screen):
             selected, slowest = self._draw()
             if newer.wait(_CALM_S):
                 return
-            self.table.value = paragraph(togetherness(slowest)) + slowest_table(slowest)
+            words = paragraph(togetherness(slowest)) if len(slowest) else ""
+            self.table.value = words + slowest_table(slowest)
             self._say(f"{len(selected):,} of {len(self.trace):,} requests selected.")
             if self.other is not None:
                 self.comparison.value = comparison_table(selected, self.other)

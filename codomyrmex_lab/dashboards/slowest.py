@@ -45,18 +45,18 @@ def arrival_ms(record: Record) -> float:
 
 def togetherness(slowest: pd.DataFrame) -> str:
     """Return in words which of the slowest requests were there at once, or shared a batch."""
-    stretches = []
-    n_in_batch: Counter[int] = Counter()
-    for stretch in lined_up(slowest):
+    stretches = lined_up(slowest)
+    at_once = []
+    for stretch in (one for one in stretches if len(one) > 1):
         from_ms = arrival_ms(stretch[0])
         within_ms = max(arrival_ms(one) + one["latency_ms"] for one in stretch) - from_ms
-        stretches.append(f"{len(stretch)} within {within_ms:.3g} ms from {from_ms / 1e3:.4f} s")
-        n_in_batch.update(one["batch_id"] for one in stretch if not pd.isna(one["batch_id"]))
-    if not stretches:
-        return ""
+        at_once.append(f"{len(stretch)} within {within_ms:.3g} ms from {from_ms / 1e3:.4f} s")
+    n_in_batch = Counter(
+        one["batch_id"] for stretch in stretches for one in stretch if not pd.isna(one["batch_id"])
+    )
     shared = [f"{n} in batch {batch}" for batch, n in n_in_batch.items() if n > 1]
     return (
-        f"The slowest in the order of time: {'; '.join(stretches)}. "
+        f"Of the slowest, there at the same time: {'; '.join(at_once) or 'none'}. "
         f"Sharing a batch: {', '.join(shared) or 'none'}."
     )
 
