@@ -12,7 +12,12 @@ from typing import Any
 import ipywidgets as widgets
 
 from codomyrmex_lab.dashboards.scales import logarithmic_positions
-from codomyrmex_lab.dashboards.slider_keys import places_by_key, positions
+from codomyrmex_lab.dashboards.slider_keys import (
+    POSITIONS_CLASS,
+    places_by_key,
+    positions,
+    typed_value,
+)
 from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.optimization.models import (
     BatchingStrategy,
@@ -88,6 +93,9 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
         self._loading = False
         self._step: tuple[str, int] | None = None  # which slider moved last, and how far
         self.settings: dict[str, Any] = _setting_widgets(missing)
+        for widget in self.settings.values():
+            if isinstance(widget, widgets.SelectionSlider):
+                widget.add_class(POSITIONS_CLASS)
         self._notes = widgets.HTML(layout={"width": "340px"})
         super().__init__(children=[*self.settings.values(), self._notes])
         self.show(config)
@@ -140,6 +148,26 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
             with suppress(SettingError):
                 configs.append(self._config_with(**{name: values[place]}))
         return configs
+
+    def type(self, slider: str, text: str) -> None:
+        """Take over what was typed beside a slider; nothing where it is not one of these.
+
+        Parameters
+        ----------
+        slider : str
+            What stands beside it.
+        text : str
+            A number, or the label of a position.
+        """
+        for name, widget in self.settings.items():
+            if widget.description == slider and isinstance(widget, widgets.SelectionSlider):
+                try:
+                    value = typed_value(widget, text)
+                    if name == "latency_target_ms":
+                        value = value or None
+                    self.show(self._config.replace(**{name: value}))
+                except SettingError as error:
+                    self._on_refusal(str(error))
 
     def show(self, config: OptimizationConfig) -> None:
         """Move the widgets to a config, adding positions to sliders that lack its values."""

@@ -62,6 +62,7 @@ class TraceExplorer(Screen):
         self._selected = trace
         self._drawing = threading.RLock()
         self._drawn = ExplorerPicture(self.theme, trace, other)
+        self.picture.brush = self._drawn.time_panel
         self.filters = TraceFilters(frame, self._request)
         self.table = widgets.HTML(layout={"width": "100%"})
         self.comparison = widgets.HTML(layout={"width": "100%"})

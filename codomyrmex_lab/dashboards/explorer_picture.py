@@ -89,6 +89,12 @@ class ExplorerPicture:
         self._key.show([(line, f"selected: {_words(selected)}"), other])
         return self._canvas.png()
 
+    @property
+    def time_panel(self) -> tuple[float, float, float, float]:
+        """Left, top, right and bottom of the panel over time, in parts of the picture."""
+        box = self._time_axes.get_position()
+        return box.x0, 1 - box.y1, box.x1, 1 - box.y0
+
     def time_s(self, x: float, y: float) -> float | None:
         """Return the time under a place of the picture, in parts of it; None off that panel."""
         width, height = self._time_axes.figure.bbox.size

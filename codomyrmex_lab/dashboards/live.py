@@ -95,7 +95,7 @@ class LiveDashboard(Screen):
             engine.config,
             missing_variants(engine.model),
             on_change=self._on_change,
-            on_refusal=lambda reason: self._say(f"Refused: {reason}"),
+            on_refusal=self._refuse,
         )
         self.buttons = RunButtons(self.start, self.pause, self.stop)
         self.load_slider = LoadSlider(load, self._on_speed)
@@ -260,6 +260,10 @@ class LiveDashboard(Screen):
 
     # -- events -------------------------------------------------------------------------------
 
+    def _on_typed(self, slider: str, text: str) -> None:
+        self.controls.type(slider, text)
+        self.load_slider.type(slider, text, self._refuse)
+
     def _on_change(self, config: OptimizationConfig) -> None:
         self._settings.submit(config)
 
@@ -273,10 +277,10 @@ class LiveDashboard(Screen):
         except VariantError as error:
             self.controls.mark_missing(config.quantization, str(error))
             self.controls.show(before)
-            self._say(f"Refused: {error}")
+            self._refuse(str(error))
         except LabError as error:
             self.controls.show(before)
-            self._say(f"Refused: {error}")
+            self._refuse(str(error))
         else:
             with self._drawing:
                 words = changes_between(before, config)

@@ -8,6 +8,7 @@ from typing import Any
 import ipywidgets as widgets
 
 from codomyrmex_lab.dashboards.scales import logarithmic_positions
+from codomyrmex_lab.dashboards.slider_keys import POSITIONS_CLASS, typed_value
 from codomyrmex_lab.errors import ConfigFileError, SettingError
 from codomyrmex_lab.workloads.ranges import check_number
 
@@ -73,6 +74,7 @@ class LoadSlider(widgets.SelectionSlider):  # type: ignore[misc]
             style={"description_width": "112px"},
             layout={"width": "340px"},
         )
+        self.add_class(POSITIONS_CLASS)
         self.observe(self._follow, names="value")
 
     @property
@@ -89,6 +91,28 @@ class LoadSlider(widgets.SelectionSlider):  # type: ignore[misc]
         else:
             self._add(float(load), positions)
             self._take_over(float(load))
+
+    def type(self, slider: str, text: str, on_refusal: Callable[[str], object]) -> None:
+        """Take over what was typed beside a slider, if it is this one.
+
+        Parameters
+        ----------
+        slider : str
+            What stands beside it.
+        text : str
+            A number from 0.001 to 10,000.
+        on_refusal : callable
+            Told why it was refused.
+        """
+        if slider != self.description:
+            return
+        try:
+            load = typed_value(self, text)
+            check_load(load)
+        except SettingError as error:
+            on_refusal(str(error))
+        else:
+            self.load = load
 
     def _add(self, load: float, positions: set[float]) -> None:
         """Stand on a new position; the widget itself goes to its first one meanwhile."""

@@ -1,4 +1,4 @@
-"""What a screen learns from the page that shows it: the theme, and what the pointer does."""
+"""What a screen learns from the page that shows it: the theme, what is pointed at and typed."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ class PageLink(widgets.Box):  # type: ignore[misc]
     on_aim : callable
         Told a slider's name and a place on it, counted from 0, when a hand may be about to move it:
         the pointer rests on its track, or it has the focus of the keyboard.
+    on_typed : callable
+        Told a slider's name and what was typed beside it, of those that stand on positions.
     """
 
     def __init__(
@@ -50,13 +52,17 @@ class PageLink(widgets.Box):  # type: ignore[misc]
         on_theme: Callable[[Theme], object],
         on_drag: Callable[[PointerDrag], object],
         on_aim: Callable[[str, int], object],
+        on_typed: Callable[[str, str], object],
     ) -> None:
         self.screen_class = f"codomyrmex-screen-{uuid4().hex[:8]}"
         """The class that the screen's outermost widget must have."""
-        self._on_theme, self._on_drag, self._on_aim = on_theme, on_drag, on_aim
-        self.theme, self.pointer, self.aim = widgets.Text(), widgets.Text(), widgets.Text()
-        for name, field in (("theme", self.theme), ("pointer", self.pointer), ("aim", self.aim)):
+        self._on_theme, self._on_drag = on_theme, on_drag
+        self._on_aim, self._on_typed = on_aim, on_typed
+        fields = {name: widgets.Text() for name in ("theme", "pointer", "aim", "typed")}
+        for name, field in fields.items():
             field.add_class(f"codomyrmex-{name}")
+        self.theme, self.pointer = fields["theme"], fields["pointer"]
+        self.aim, self.typed = fields["aim"], fields["typed"]
         script = files(__package__).joinpath("page.js").read_text(encoding="utf-8")
         script = script.replace("SCREEN", self.screen_class)
         run: dict[str, Any] = {
@@ -65,12 +71,13 @@ class PageLink(widgets.Box):  # type: ignore[misc]
             "metadata": {},
         }
         super().__init__(
-            children=[self.theme, self.pointer, self.aim, widgets.Output(outputs=(run,))],
+            children=[*fields.values(), widgets.Output(outputs=(run,))],
             layout={"display": "none"},
         )
         self.theme.observe(self._read_theme, names="value")
         self.pointer.observe(self._read_pointer, names="value")
         self.aim.observe(self._read_aim, names="value")
+        self.typed.observe(self._read_typed, names="value")
 
     def _read_theme(self, change: dict[str, Any]) -> None:
         theme = THEMES.get(change["new"])
@@ -79,7 +86,7 @@ class PageLink(widgets.Box):  # type: ignore[misc]
 
     def _read_pointer(self, change: dict[str, Any]) -> None:
         try:
-            x0, y0, x1, y1, _ = map(float, change["new"].split())
+            x0, y0, x1, y1, _ = map(float, change["new"].split("|"))
         except ValueError:  # not what the script sends
             return
         self._on_drag(PointerDrag(x0, 1 - y0, x1, 1 - y1))
@@ -91,3 +98,10 @@ class PageLink(widgets.Box):  # type: ignore[misc]
         except ValueError:  # not what the script sends
             return
         self._on_aim(slider, aimed)
+
+    def _read_typed(self, change: dict[str, Any]) -> None:
+        try:
+            slider, text, _ = change["new"].split("|")
+        except ValueError:  # not what the script sends
+            return
+        self._on_typed(slider, text)

@@ -12,7 +12,8 @@ __all__ = ["Picture"]
 
 _TAG = (
     "<img class='codomyrmex-picture' alt='{alt}' draggable='false' decoding='sync' "
-    "style='display:block;width:100%' src='data:image/png;base64,{data}'>"
+    "data-brush='{brush}' style='display:block;width:100%' "
+    "src='data:image/png;base64,{data}'>"
 )
 
 
@@ -35,6 +36,8 @@ class Picture(widgets.HTML):  # type: ignore[misc]
         super().__init__(layout={"width": "100%", "margin": "0", "max_width": "1120px", **layout})
         self._shows = escape(shows, quote=True)
         self._png = b""
+        self.brush: tuple[float, float, float, float] | None = None
+        """Left, top, right and bottom of a part to brush, in parts of the picture."""
 
     @property
     def png(self) -> bytes:
@@ -44,4 +47,6 @@ class Picture(widgets.HTML):  # type: ignore[misc]
     @png.setter
     def png(self, png: bytes) -> None:
         self._png = png
-        self.value = _TAG.format(alt=self._shows, data=b64encode(png).decode("ascii"))
+        brush = " ".join(f"{one:.4f}" for one in self.brush or ())
+        data = b64encode(png).decode("ascii")
+        self.value = _TAG.format(alt=self._shows, brush=brush, data=data)

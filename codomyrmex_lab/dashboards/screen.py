@@ -12,6 +12,7 @@ import ipywidgets as widgets
 
 from codomyrmex_lab.dashboards.page import PageLink, PointerDrag
 from codomyrmex_lab.dashboards.picture import Picture
+from codomyrmex_lab.dashboards.still import with_words
 from codomyrmex_lab.errors import ConfigFileError
 from codomyrmex_lab.plots.theme import LIGHT, Theme
 
@@ -25,8 +26,8 @@ _LARGEST_STATE = 1_000_000
 class Screen(widgets.VBox):  # type: ignore[misc]
     """A screen: settings at the left, a picture and its numbers at the right.
 
-    Where widgets cannot be shown, as on GitHub or in a converted notebook, its picture and its
-    words stand in its place.
+    Where widgets cannot be shown, as on GitHub or in a converted notebook, its picture with its
+    words below stands in its place.
     """
 
     kind: ClassVar[str]
@@ -34,7 +35,7 @@ class Screen(widgets.VBox):  # type: ignore[misc]
 
     def __init__(self) -> None:
         self.theme: Theme = LIGHT
-        self.page = PageLink(self._follow_theme, self._on_drag, self._on_aim)
+        self.page = PageLink(self._follow_theme, self._on_drag, self._on_aim, self._on_typed)
         self.picture = Picture(
             f"Figures of the {self.kind} screen; their numbers stand beside them"
         )
@@ -70,6 +71,9 @@ class Screen(widgets.VBox):  # type: ignore[misc]
 
     def _on_aim(self, slider: str, place: int) -> None:
         """Make ready for a slider to move; does nothing where a screen has no use for it."""
+
+    def _on_typed(self, slider: str, text: str) -> None:
+        """Take over a number that was typed beside a slider of positions, where there are any."""
 
     # -- what programs use --------------------------------------------------------------------
 
@@ -117,6 +121,9 @@ class Screen(widgets.VBox):  # type: ignore[misc]
         self._status_text = sentence
         self.status_line.value = paragraph(sentence, role="status")
 
+    def _refuse(self, reason: str) -> None:
+        self._say(f"Refused: {reason}")
+
     def _arrange(self, controls: list[Any], shown: list[Any], below: list[Any]) -> None:
         left = widgets.VBox(
             controls, layout={"width": "350px", "flex": "0 0 350px", "overflow": "hidden"}
@@ -136,7 +143,8 @@ class Screen(widgets.VBox):  # type: ignore[misc]
         bundle: dict[str, Any] = super()._repr_mimebundle_(**options)
         bundle["text/plain"] = self.summary
         if self.picture.png:
-            bundle["image/png"] = b64encode(self.picture.png).decode("ascii")
+            still = with_words(self.picture.png, self.summary, self.theme)
+            bundle["image/png"] = b64encode(still).decode("ascii")
         return bundle
 
     def __repr__(self) -> str:

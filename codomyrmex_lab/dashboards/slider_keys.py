@@ -7,7 +7,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
-__all__ = ["places_by_key", "positions"]
+from codomyrmex_lab.errors import SettingError
+
+__all__ = ["POSITIONS_CLASS", "places_by_key", "positions", "typed_value"]
+
+POSITIONS_CLASS = "codomyrmex-positions"
+"""Of sliders that take a number which is typed beside them; by themselves they do not."""
 
 _PAGE = 5
 """Positions that the page keys move a handle in JupyterLab's sliders."""
@@ -38,3 +43,22 @@ def places_by_key(place: int, step: int, n_positions: int) -> list[int]:
     places = [min(max(place + one, 0), n_positions - 1) for one in steps]
     ends = [0, n_positions - 1]
     return [one for one in dict.fromkeys([*places, *ends]) if one != place]
+
+
+def typed_value(slider: widgets.SelectionSlider, text: str) -> Any:
+    """Return the value that a text stands for beside a slider of positions.
+
+    Raises
+    ------
+    SettingError
+        It is neither a number nor the label of a position.
+    """
+    labels: dict[str, Any] = {label: value for label, value in slider.options}
+    if text in labels:
+        return labels[text]
+    try:
+        number = float(text.replace(",", ""))
+    except ValueError:
+        raise SettingError(f"{slider.description} is {text!r}; expected a number.") from None
+    counts = all(isinstance(value, int) for value in labels.values())
+    return int(number) if counts and number.is_integer() else number

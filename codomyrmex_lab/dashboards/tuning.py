@@ -54,9 +54,9 @@ Errand = Callable[[threading.Event], None]
 class TuningDashboard(Screen):
     """Tune by hand: each movement of a control is answered by the simulator at once.
 
-    The model's service times are measured once, and kept on disk. **Verify** replays the first
-    seconds of the workload on the real engine, in the background, and draws what it measured
-    beside what was predicted.
+    The model's service times are measured first, and kept on disk if it has an ``identity``.
+    **Verify** replays the first seconds of the workload on the real engine, in the background, and
+    draws what it measured beside what was predicted.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ class TuningDashboard(Screen):
             config or OptimizationConfig(),
             missing_variants(model),
             on_change=self._on_movement,
-            on_refusal=lambda reason: self._say(f"Refused: {reason}"),
+            on_refusal=self._refuse,
         )
         self.load_slider = LoadSlider(load, self._on_movement)
         self._pin_words = ""  # what Pin did, until something else is asked for
@@ -260,6 +260,10 @@ class TuningDashboard(Screen):
     def _say_answer(self, sentence: str) -> None:
         self._say(" ".join(filter(None, (sentence, self._pin_words))))
 
+    def _on_typed(self, slider: str, text: str) -> None:
+        self.controls.type(slider, text)
+        self.load_slider.type(slider, text, self._refuse)
+
     def _refresh_export(self) -> None:
         if self.tabs.selected_index == _TABS.index("Export"):
             self.export_panel.refresh()
@@ -275,7 +279,8 @@ class TuningDashboard(Screen):
         self._say(
             "Preparing the simulator; its first use on a machine compiles it, for some seconds."
             if self._given_profile
-            else "Measuring the model's service times; kept on disk for the next time."
+            else "Measuring the model's service times; those of a model with an identity are kept "
+            "on disk for the next time."
         )
         try:
             prediction = import_module("codomyrmex_lab.dashboards.prediction")

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
 
 from codomyrmex_lab.plots.style import (
     BLUE,
     ORANGE,
     NotebookFigure,
     label_axes,
-    plain_numbers,
+    number_log_axis,
 )
 from codomyrmex_lab.simulation import FIGURES, FidelityReport
 
@@ -60,12 +59,11 @@ def _draw(axes: Axes, report: FidelityReport, name: str) -> None:
     measured, predicted = rows["measured"].to_numpy(), rows["predicted"].to_numpy()
     reach = np.abs([measured - rows["measured_low"], rows["measured_high"] - measured])
     both = np.concatenate([measured, predicted])
-    ends = np.array([both.min(), both.max()])
+    ends = np.array([0.95 * both.min(), 1.05 * both.max()])  # a line even where all are equal
     if ends[0] > 0:
         for axis, scale in ((axes.xaxis, axes.set_xscale), (axes.yaxis, axes.set_yscale)):
             scale("log")
-            plain_numbers(axis)
-            axis.set_minor_formatter(NullFormatter())
+            number_log_axis(axis)
     axes.plot(ends, ends, color=ORANGE, linestyle="--", linewidth=1.0, label="equal")
     axes.errorbar(
         measured,

@@ -22,7 +22,7 @@ from codomyrmex_lab.plots.style import (
     VERMILLION,
     axes_or_new,
     label_axes,
-    plain_numbers,
+    number_log_axis,
     say_empty,
 )
 from codomyrmex_lab.tracing import Trace, TraceSummary
@@ -134,7 +134,7 @@ def plot_latency_distribution(
     else:
         say_empty(axes, "no request was answered")
     axes.set_ylim(0, 1.02)
-    plain_numbers(axes.xaxis)
+    number_log_axis(axes.xaxis)
     axes.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0))
     label_axes(
         axes,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from codomyrmex_lab.plots.style import (
     GREEN,
@@ -12,7 +12,7 @@ from codomyrmex_lab.plots.style import (
     VERMILLION,
     axes_or_new,
     label_axes,
-    plain_numbers,
+    number_log_axis,
     say_empty,
 )
 from codomyrmex_lab.simulation import MissRatioCurve
@@ -43,8 +43,7 @@ def plot_miss_ratio_curve(
     frame = curve.frame().iloc[1:]
     if len(frame):
         axes.set_xscale("log")
-        plain_numbers(axes.xaxis)
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        number_log_axis(axes.xaxis)
         largest = max(int(frame["capacity"].iloc[-1]), chosen or 1, 10)
         capacity = np.append(frame["capacity"], largest)
         ratio = np.append(frame["hit_ratio"], curve.largest_hit_ratio)

@@ -21,7 +21,7 @@ from codomyrmex_lab.plots.style import (
     VERMILLION,
     axes_or_new,
     label_axes,
-    plain_numbers,
+    number_log_axis,
     say_empty,
 )
 from codomyrmex_lab.tracing import Trace
@@ -133,7 +133,7 @@ def plot_latency_over_time(
         _draw_queue(axes, shown)
     else:
         say_empty(axes, "no request was answered")
-    plain_numbers(axes.yaxis)
+    number_log_axis(axes.yaxis)
     label_axes(
         axes,
         "Latency and queue",

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
-from matplotlib.ticker import NullFormatter
 
 from codomyrmex_lab.plots.style import (
     BLUE,
@@ -16,7 +15,7 @@ from codomyrmex_lab.plots.style import (
     VERMILLION,
     axes_or_new,
     label_axes,
-    plain_numbers,
+    number_log_axis,
 )
 from codomyrmex_lab.simulation import ServiceProfile
 
@@ -65,9 +64,8 @@ def plot_service_profile(profile: ServiceProfile, ax: Axes | None = None) -> Axe
         )
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    for axis in (axes.xaxis, axes.yaxis):
-        plain_numbers(axis)
-        axis.set_minor_formatter(NullFormatter())
+    number_log_axis(axes.xaxis, base=2)
+    number_log_axis(axes.yaxis)
     at_cost = f", {profile.cost} {middle:g}" if len(costs) > 1 else ""
     label_axes(
         axes,

@@ -5,11 +5,12 @@ from __future__ import annotations
 from io import BytesIO
 from typing import Any, Literal
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from codomyrmex_lab.optimization.models import CloseReason
 
@@ -25,6 +26,7 @@ __all__ = [
     "NotebookFigure",
     "axes_or_new",
     "label_axes",
+    "number_log_axis",
     "plain_numbers",
     "say_empty",
 ]
@@ -108,6 +110,27 @@ def label_axes(
 def plain_numbers(axis: Axis) -> None:
     """Label a logarithmic axis 0.1, 1, 10 in place of powers."""
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+
+
+def number_log_axis(axis: Axis, base: float = 10) -> None:
+    """Label a logarithmic axis with plain numbers, two at least, however little it spans."""
+    axis.set_major_locator(_TwoOrMore(base))
+    axis.set_minor_formatter(NullFormatter())
+    plain_numbers(axis)
+
+
+class _TwoOrMore(LogLocator):
+    """Powers of the base; where fewer than two of them are in view, finer and finer steps."""
+
+    def tick_values(self, vmin: float, vmax: float) -> Any:
+        """Return places of numbers, of which some may lie outside of what is in view."""
+        low, high = sorted((vmin, vmax))
+        ticks = np.asarray(super().tick_values(low, high))
+        for finer in (LogLocator(subs=(1.0, 2.0, 5.0)), MaxNLocator(nbins=4)):
+            if np.count_nonzero((low <= ticks) & (ticks <= high)) >= 2:
+                break
+            ticks = np.asarray(finer.tick_values(low, high))
+        return ticks
 
 
 def say_empty(axes: Axes, words: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.ticker import NullFormatter, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from codomyrmex_lab.plots.style import (
@@ -20,7 +20,7 @@ from codomyrmex_lab.plots.style import (
     VERMILLION,
     NotebookFigure,
     label_axes,
-    plain_numbers,
+    number_log_axis,
     say_empty,
 )
 from codomyrmex_lab.workloads import Workload
@@ -232,8 +232,7 @@ def _show_decades(axis: Axis, low: float, high: float) -> None:
     is_x = axis is axes.xaxis
     (axes.set_xscale if is_x else axes.set_yscale)("log")
     (axes.set_xlim if is_x else axes.set_ylim)(0.8 * low, 1.2 * max(high, 10 * low))
-    plain_numbers(axis)
-    axis.set_minor_formatter(NullFormatter())
+    number_log_axis(axis)
 
 
 def _distribution(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -12,6 +12,7 @@ from codomyrmex_lab.optimization.models import OptimizationConfig, check_duratio
 from codomyrmex_lab.simulation.miss_ratio import miss_ratio_curve
 from codomyrmex_lab.simulation.service_profile import ServiceProfile
 from codomyrmex_lab.simulation.simulate import simulate_columns
+from codomyrmex_lab.simulation.simulated import Simulated
 from codomyrmex_lab.workloads import Workload
 
 __all__ = ["fewest_workers", "highest_rate_rps", "smallest_cache"]
@@ -29,6 +30,7 @@ def highest_rate_rps(
     slo_latency_ms: float,
     percent: float = 99.0,
     seed: int = 0,
+    extrapolate: bool = False,
 ) -> float:
     """Return the highest rate at which a workload still meets an SLO under a config.
 
@@ -49,29 +51,43 @@ def highest_rate_rps(
         Above 0 and below 100.
     seed : int
         Of the simulations.
+    extrapolate : bool
+        Whether the config may go beyond what was profiled.
 
     Returns
     -------
     float
         Requests per s, to half a percent; 0 where no rate meets it, infinite where any does.
 
+    Warns
+    -----
+    ForeignProfileWarning
+        The profile was measured on another machine.
+
     Raises
     ------
     SettingError
         A setting is outside its range, or all requests are due at once.
+    ProfileError
+        The config goes beyond what was profiled, and ``extrapolate`` is not set.
     """
     _check_slo(slo_latency_ms, percent)
-    if workload.duration_s == 0:
+    span_s = float(workload.arrival_s[-1] - workload.arrival_s[0])
+    if span_s == 0:
         raise SettingError(
             "All requests of the workload are due at once; give one that takes some time."
         )
-    own_rps = (len(workload) - 1) / (workload.duration_s - float(workload.arrival_s[0]))
+    profile.warn_if_foreign()
+    own_rps = (len(workload) - 1) / span_s
+
+    def simulated(rate_rps: float) -> Simulated:
+        scaled = workload.scale_rate(rate_rps / own_rps)
+        return simulate_columns(scaled, profile, config, seed=seed, extrapolate=extrapolate)
 
     def meets(rate_rps: float) -> bool:
-        scaled = workload.scale_rate(rate_rps / own_rps)
-        return _meets(scaled, profile, config, slo_latency_ms, percent, seed)
+        return _meets(simulated(rate_rps), slo_latency_ms, percent)
 
-    load_factor = simulate_columns(workload, profile, config, seed=seed).load_factor
+    load_factor = simulated(own_rps).load_factor
     return _highest(meets, own_rps / load_factor if load_factor > 0 else own_rps)
 
 
@@ -107,23 +123,33 @@ def fewest_workers(
     slo_latency_ms: float,
     percent: float = 99.0,
     seed: int = 0,
+    extrapolate: bool = False,
 ) -> int:
     """Return the fewest workers with which a workload meets an SLO, all other settings as given.
 
     Parameters
     ----------
-    workload, profile, config, slo_latency_ms, percent, seed
+    workload, profile, config, slo_latency_ms, percent, seed, extrapolate
         As for :func:`highest_rate_rps`.
+
+    Warns
+    -----
+    ForeignProfileWarning
+        The profile was measured on another machine.
 
     Raises
     ------
     SettingError
         A setting is outside its range, or as many workers as were profiled are not enough.
+    ProfileError
+        The config goes beyond what was profiled, and ``extrapolate`` is not set.
     """
     _check_slo(slo_latency_ms, percent)
+    profile.warn_if_foreign()
     for n_workers in range(1, profile.max_workers + 1):
         tried = config.replace(num_workers=n_workers)
-        if _meets(workload, profile, tried, slo_latency_ms, percent, seed):
+        run = simulate_columns(workload, profile, tried, seed=seed, extrapolate=extrapolate)
+        if _meets(run, slo_latency_ms, percent):
             return n_workers
     raise SettingError(
         f"Even {profile.max_workers} workers, as many as the profile covers, do not keep "
@@ -143,16 +169,8 @@ def smallest_cache(workload: Workload, hit_ratio: float) -> int:
     return miss_ratio_curve(workload).smallest_cache(hit_ratio)
 
 
-def _meets(
-    workload: Workload,
-    profile: ServiceProfile,
-    config: OptimizationConfig,
-    slo_latency_ms: float,
-    percent: float,
-    seed: int,
-) -> bool:
-    run = simulate_columns(workload, profile, config, seed=seed)
-    if run.load_factor >= 1 or len(run.latency_ms) < len(workload):
+def _meets(run: Simulated, slo_latency_ms: float, percent: float) -> bool:
+    if run.load_factor >= 1 or len(run.latency_ms) < len(run):
         return False
     return float(np.percentile(run.latency_ms, percent)) <= slo_latency_ms
 

@@ -12,10 +12,21 @@ def caveats(profile: ServiceProfile, config: OptimizationConfig) -> tuple[str, .
     """Return, a sentence each, what makes a prediction from this profile less than certain."""
     found = list(profile.foreign())
     if not profile.covers(config):
-        smallest, largest, most_calls = profile.measured_range(config.quantization)
+        smallest, largest, fewest, most = profile.measured_range(config.quantization)
         sizes = f"up to {largest}" if smallest == 1 else f"{smallest} to {largest}"
+        fewer = "" if fewest == 1 else f", but none of fewer than {fewest}"
         found.append(
-            f"Extrapolated: the profile holds batches of {sizes} and {most_calls} calls at once."
+            f"Extrapolated: the profile holds batches of {sizes} and {most} calls at once{fewer}."
+        )
+    few = [
+        f"{n_calls} call{'s' if n_calls > 1 else ''} with {busy} at once"
+        for busy, n_calls in profile.settings.get("few_calls", ())
+        if busy <= config.num_workers
+    ]
+    if few:
+        found.append(
+            f"Uncertain: the profile rests on only {' and '.join(few)}; record more of them, or "
+            "measure a profile."
         )
     if config.enable_caching and config.cache_max_bytes is not None:
         found.append(

@@ -40,6 +40,7 @@ def fidelity(
     n_replays: int = 2,
     progress: bool | ProgressFunction = True,
     seed: int = 0,
+    extrapolate: bool = False,
 ) -> FidelityReport:
     """Replay a workload on the real engine under some configs, and compare with the simulation.
 
@@ -67,6 +68,8 @@ def fidelity(
         Show a bar of replays; or a function of the numbers done and in total.
     seed : int
         Of the simulations.
+    extrapolate : bool
+        Whether configs may go beyond what was profiled.
 
     Warns
     -----
@@ -76,15 +79,13 @@ def fidelity(
     Raises
     ------
     SettingError
-        A setting is outside its range, or there is no config.
+        A setting is outside its range, there is no config, or ``load`` is given for a workload
+        whose requests are all due at once.
+    ProfileError
+        A config goes beyond what was profiled, and ``extrapolate`` is not set.
     """
     check_integer("n_replays", n_replays, at_least=2)
-    if not configs:
-        raise SettingError("configs is empty; expected at least one config by its name.")
-    workloads = dict.fromkeys(configs, workload) if isinstance(workload, Workload) else workload
-    missing = sorted(set(configs) - set(workloads))
-    if missing:
-        raise SettingError(f"There is no workload for the config {missing[0]!r}; give one of each.")
+    workloads = _workloads_of(workload, configs)
     if profile is None:
         any_workload = next(iter(workloads.values()))
         profile = measure_profile(model, any_workload, progress=progress)
@@ -99,13 +100,36 @@ def fidelity(
                 now = profile() if callable(profile) else profile
                 now.warn_if_foreign(model)
                 for name, config in configs.items():
-                    predicted = simulate_summary(cases[name], now, config, seed=seed)
+                    predicted = simulate_summary(
+                        cases[name], now, config, seed=seed, extrapolate=extrapolate
+                    )
                     rows.append(_row(name, "predicted", predicted))
             for name, config in configs.items():
                 rows.append(_row(name, "measured", _replayed(model, cases[name], config)))
                 n_done += 1
                 shown.update(n_done, now=True)
     return FidelityReport(pd.DataFrame(rows), provenance()["host"])
+
+
+def _workloads_of(
+    workload: Workload | Mapping[str, Workload], configs: Mapping[str, OptimizationConfig]
+) -> Mapping[str, Workload]:
+    """Return the workload of each config, all checked."""
+    if not isinstance(configs, Mapping) or not configs:
+        raise SettingError(
+            f"configs is {configs!r:.80}; expected at least one config by its name, as in "
+            "{'as it is': OptimizationConfig()}."
+        )
+    workloads = dict.fromkeys(configs, workload) if isinstance(workload, Workload) else workload
+    if not isinstance(workloads, Mapping):
+        raise SettingError(
+            f"workload is a {type(workload).__name__}; expected a Workload, or one for each "
+            "config by its name."
+        )
+    missing = sorted(set(configs) - set(workloads))
+    if missing:
+        raise SettingError(f"There is no workload for the config {missing[0]!r}; give one of each.")
+    return workloads
 
 
 def at_load(model: Model, workload: Workload, config: OptimizationConfig, load: float) -> Workload:
@@ -116,6 +140,11 @@ def at_load(model: Model, workload: Workload, config: OptimizationConfig, load: 
     and only one of them at a time.
     """
     check_number("load", load, above_zero=True)
+    if workload.arrival_s[-1] == workload.arrival_s[0]:
+        raise SettingError(
+            f"load is {load!r}, but all requests of the workload are due at once; give one that "
+            "takes some time, or no load."
+        )
     own_rps = len(workload) / workload.duration_s
     with warnings.catch_warnings(), InferenceOptimizer(model, config) as engine:
         warnings.simplefilter("ignore", LateDriverWarning)

@@ -10,8 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from codomyrmex_lab.errors import SettingError
 from codomyrmex_lab.optimization.models import check_integer
-from codomyrmex_lab.simulation.miss_ratio_steps import coded, exact_steps, sampled_steps
+from codomyrmex_lab.simulation.miss_ratio_steps import exact_steps, sampled_steps
 from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads.key_codes import key_codes_of
 from codomyrmex_lab.workloads.ranges import check_number, check_share
 
 __all__ = ["MissRatioCurve", "miss_ratio_curve"]
@@ -117,8 +118,8 @@ def miss_ratio_curve(
     sampling_rate : float
         Share of the keys to look at, above 0 to 1: less time for very many requests, at an error
         that the curve states. A hash of the key decides which, so that every request of a key is
-        looked at, or none. Leave some thousands of keys: where a few of them get most of the
-        requests, a smaller sample may hold none of these, and state too small an error.
+        looked at, or none. Caches of fewer than ``16 / sampling_rate`` results get a wide interval
+        where some keys are popular, since it is luck which of them the sample holds.
     seed : int
         Of that hash; at least 0.
 
@@ -146,7 +147,7 @@ def miss_ratio_curve(
             f"requests has shape {keys.shape}; expected a workload, or one key per request."
         )
     if sampling_rate == 1:
-        codes = requests.key_codes if isinstance(requests, Workload) else coded(keys)
+        codes = requests.key_codes if isinstance(requests, Workload) else key_codes_of(keys)
         capacities, hit_ratios = exact_steps(codes)
         errors = np.zeros(len(hit_ratios))
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,19 +14,22 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from codomyrmex_lab.cache_folder import default_cache_dir
-from codomyrmex_lab.errors import ProfileError
-from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.models import (
     BatchFunction,
     QuantizationType,
 )
 from codomyrmex_lab.optimization.variants import Model, Variant, choose_variant
+from codomyrmex_lab.simulation.kept_profiles import file_name, keep_profile, kept_profile
 from codomyrmex_lab.simulation.profile_checks import COLD_COLUMNS
-from codomyrmex_lab.simulation.profile_file import FORMAT_VERSION
 from codomyrmex_lab.simulation.profile_identity import has_identity
 from codomyrmex_lab.simulation.profile_in_engine import EngineVisits
 from codomyrmex_lab.simulation.profile_inputs import Inputs
-from codomyrmex_lab.simulation.profile_measurement import Point, measure_points, visit_alone
+from codomyrmex_lab.simulation.profile_measurement import (
+    Point,
+    check_outputs,
+    measure_points,
+    visit_alone,
+)
 from codomyrmex_lab.simulation.profile_overheads import (
     measure_cold_starts,
     measure_overheads,
@@ -45,7 +46,6 @@ __all__ = ["BATCH_SIZES", "WORKERS", "profile"]
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 WORKERS = (1, 2, 4)
 _QUICK_MS = 5.0
-_log = get_logger(__name__)
 
 
 def profile(
@@ -69,8 +69,12 @@ def profile(
 
     Calls at once are made by as many threads, so that what they take from each other is in the
     figures. What engine and driver add is measured on the engine itself, and what a call takes
-    longer after nothing ran for a while. The profile of a model with an ``identity`` is kept on
-    disk, and read from there for as long as model, machine, versions, payloads and settings stay.
+    longer after nothing ran for a while.
+
+    The profile of a model with an ``identity`` is kept on disk (a function may be given that
+    attribute), and read from there for as long as model, machine, versions, payloads, their costs
+    and what is measured of them stay the same, unless more precision is asked for than it has and
+    more time is allowed for than it took.
 
     Parameters
     ----------
@@ -113,7 +117,7 @@ def profile(
     SettingError
         A setting is outside its range, or there is nothing to make batches of.
     WorkloadError
-        A cost is not a finite number of at least 0.
+        The workload is none, or a cost is not a finite number of at least 0.
     ProfileError
         The model does not answer one output per input.
     """
@@ -134,36 +138,16 @@ def profile(
         file = None
         if has_identity(model):
             folder = Path(cache_dir) if cache_dir else default_cache_dir() / "profiles"
-            file = folder / f"{_cache_key(model, variants, plan, inputs)}.parquet"
-            if not refresh and (kept := _kept(file)) is not None:
+            file = folder / file_name(model, variants, plan, inputs)
+            if not refresh and (kept := kept_profile(file, plan)) is not None:
                 return kept
         found = _measured(model, variants, plan, inputs, progress)
     finally:
         for variant in variants.values():
             variant.close()
     if file is not None:
-        _keep(found, file)
+        keep_profile(found, file)
     return found
-
-
-def _kept(file: Path) -> ServiceProfile | None:
-    """Return the profile that was kept; none where there is none, or the file is damaged."""
-    if not file.is_file():
-        return None
-    try:
-        return ServiceProfile.load(file)
-    except ProfileError as error:
-        _log.warning("The profile is measured anew: %s", error)
-        return None
-
-
-def _keep(found: ServiceProfile, file: Path) -> None:
-    """Keep a profile where that is possible; it was measured in any case."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        found.save(file)
-    except (OSError, ProfileError) as error:
-        _log.warning("The profile is not kept: %s", error)
 
 
 def _measured(
@@ -176,11 +160,7 @@ def _measured(
     functions = {one: variant.function for one, variant in variants.items()}
     first = inputs.payloads[0]
     outputs = functions[plan.quantizations[0]]([first])
-    if not hasattr(outputs, "__len__") or len(outputs) != 1:
-        raise ProfileError(
-            f"The model answered one input with {type(outputs).__name__} "
-            f"{outputs!r:.80}; expected a sequence of one output."
-        )
+    check_outputs(outputs, 1)
     points = plan.points(inputs)
     in_engine = EngineVisits(functions, inputs)
     with (
@@ -280,23 +260,3 @@ def _available(model: Model) -> list[QuantizationType]:
     if variants is None:
         return [QuantizationType.FP32]
     return [one for one, status in variants().items() if status.available]
-
-
-def _cache_key(
-    model: Model,
-    variants: Mapping[QuantizationType, Variant],
-    plan: ProfilePlan,
-    inputs: Inputs,
-) -> str:
-    """Return a name that is another one as soon as anything of a measurement is."""
-    facts = {
-        "format_version": FORMAT_VERSION,
-        "model": model_identity(model),
-        "variants": [getattr(one.function, "identity", None) for one in variants.values()],
-        "sessions": [getattr(model, name, None) for name in ("intra_op_threads", "providers")],
-        "payloads": inputs.digest(),
-        "plan": plan,
-        **provenance(),
-    }
-    text = json.dumps(json_ready(facts), sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()

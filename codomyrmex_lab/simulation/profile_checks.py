@@ -30,6 +30,24 @@ POINT_COLUMNS = (
 COLD_COLUMNS = ("quantization", "n_workers", "batch_size", "idle_ms", "extra_ms")
 
 
+_WHOLE = {"busy_workers", "batch_size", "n_samples", "n_workers"}
+
+
+def _typed(name: str, frame: pd.DataFrame, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return the columns, each of its type, or raise ``ProfileError``."""
+    types = {
+        one: str if one == "quantization" else np.int64 if one in _WHOLE else np.float64
+        for one in columns
+    }
+    try:
+        return frame[list(columns)].astype(types)
+    except (TypeError, ValueError) as error:
+        raise ProfileError(
+            f"{name} must hold text in quantization, whole numbers in "
+            f"{', '.join(one for one in columns if one in _WHOLE)}, and numbers elsewhere: {error}."
+        ) from error
+
+
 def checked_points(points: pd.DataFrame) -> pd.DataFrame:
     """Return measured points in order, each column of its type, or raise ``ProfileError``."""
     if "cost" not in points:
@@ -40,28 +58,17 @@ def checked_points(points: pd.DataFrame) -> pd.DataFrame:
             f"points has columns {', '.join(map(str, points.columns))} and {len(points)} rows; "
             f"expected {', '.join(POINT_COLUMNS)} and at least one row."
         )
-    points = points[list(POINT_COLUMNS)].astype(
-        {
-            "quantization": str,
-            "busy_workers": np.int64,
-            "batch_size": np.int64,
-            "cost": np.float64,
-            "service_ms": np.float64,
-            "ci_low_ms": np.float64,
-            "ci_high_ms": np.float64,
-            "n_samples": np.int64,
-        }
-    )
+    points = _typed("points", points, POINT_COLUMNS)
     by = ["quantization", "busy_workers", "batch_size", "cost"]
-    service_ms = points["service_ms"]
+    times_and_costs = points[["service_ms", "cost"]].to_numpy()
     if (
-        not (np.isfinite(service_ms) & (service_ms >= 0)).all()
+        not (np.isfinite(times_and_costs) & (times_and_costs >= 0)).all()
         or (points[["busy_workers", "batch_size"]] < 1).any(axis=None)
         or points.duplicated(by).any()
     ):
         raise ProfileError(
-            "Each point needs a service_ms of at least 0, busy_workers and batch_size of at least "
-            f"1, and its own combination of {', '.join(by)}."
+            "Each point needs a finite service_ms and cost of at least 0, busy_workers and "
+            f"batch_size of at least 1, and its own combination of {', '.join(by)}."
         )
     known = {one.value for one in QuantizationType}
     unknown = sorted(set(points["quantization"]) - known)
@@ -74,8 +81,11 @@ def checked_points(points: pd.DataFrame) -> pd.DataFrame:
 
 def checked_ratios(name: str, values: ArrayLike) -> NDArray[np.float64]:
     """Return ratios as an array that cannot be written to, or raise ``ProfileError``."""
-    ratios = np.array(values, dtype=np.float64)
-    if len(ratios) == 0 or not (np.isfinite(ratios) & (ratios > 0)).all():
+    try:
+        ratios = np.array(values, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise ProfileError(f"{name} must be finite ratios above 0: {error}.") from error
+    if ratios.ndim != 1 or len(ratios) == 0 or not (np.isfinite(ratios) & (ratios > 0)).all():
         raise ProfileError(f"{name} must be finite ratios above 0, at least one of them.")
     ratios.setflags(write=False)
     return ratios
@@ -90,15 +100,7 @@ def checked_cold_starts(cold_starts: pd.DataFrame) -> pd.DataFrame:
         raise ProfileError(
             f"cold_starts has no column {missing[0]!r}; expected {', '.join(COLD_COLUMNS)}."
         )
-    cold_starts = cold_starts[list(COLD_COLUMNS)].astype(
-        {
-            "quantization": str,
-            "n_workers": np.int64,
-            "batch_size": np.int64,
-            "idle_ms": np.float64,
-            "extra_ms": np.float64,
-        }
-    )
+    cold_starts = _typed("cold_starts", cold_starts, COLD_COLUMNS)
     times = cold_starts[["idle_ms", "extra_ms"]].to_numpy()
     if not (np.isfinite(times) & (times >= 0)).all():
         raise ProfileError("idle_ms and extra_ms of cold_starts must be finite and at least 0.")

@@ -11,14 +11,13 @@ from numpy.typing import NDArray
 
 from codomyrmex_lab.errors import ProfileError
 from codomyrmex_lab.optimization.models import OptimizationConfig, QuantizationType
+from codomyrmex_lab.simulation.borrowed_shapes import few_calls, with_borrowed_shapes
 from codomyrmex_lab.simulation.overheads import Overheads
 from codomyrmex_lab.simulation.profile_points import points_of, residuals_of
 from codomyrmex_lab.tracing import Trace
 from codomyrmex_lab.tracing.provenance import provenance
 
 __all__ = ["mean_concurrency", "profile_parts_of"]
-
-_ENOUGH_SAMPLES = 8
 
 
 def profile_parts_of(trace: Trace) -> dict[str, Any]:
@@ -46,8 +45,9 @@ def profile_parts_of(trace: Trace) -> dict[str, Any]:
             "service_ms": (end_ns - start_ns) / 1e6,
         }
     )
-    points = _without_rare_sizes(points_of(samples))
-    residuals, sources = residuals_of(samples, points)
+    seen = points_of(samples)
+    points = with_borrowed_shapes(seen)
+    residuals, sources = residuals_of(samples, seen)
     stamp = provenance()
     return {
         "points": points,
@@ -58,7 +58,11 @@ def profile_parts_of(trace: Trace) -> dict[str, Any]:
         "versions": trace.metadata.get("versions", stamp["versions"]),
         "n_payloads": int(trace.requests["key"].nunique()),
         "overheads": Overheads(),
-        "settings": {"measured": "trace", "n_batches": len(batches)},
+        "settings": {
+            "measured": "trace",
+            "n_batches": len(batches),
+            "few_calls": few_calls(seen),
+        },
     }
 
 
@@ -72,15 +76,6 @@ def mean_concurrency(start_ns: NDArray[np.int64], end_ns: NDArray[np.int64]) -> 
     within = np.interp(end_ns, ticks, area) - np.interp(start_ns, ticks, area)
     mean: NDArray[np.float64] = np.maximum(within / duration, 1.0)
     return mean
-
-
-def _without_rare_sizes(points: pd.DataFrame) -> pd.DataFrame:
-    """Leave out sizes seen too seldom, except the smallest and the largest of each concurrency."""
-    by = points.groupby("busy_workers")["batch_size"]
-    is_end = (points["batch_size"] == by.transform("min")) | (
-        points["batch_size"] == by.transform("max")
-    )
-    return points[is_end | (points["n_samples"] >= _ENOUGH_SAMPLES)]
 
 
 def _quantization(metadata: Mapping[str, Any]) -> str:

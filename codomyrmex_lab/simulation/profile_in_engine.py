@@ -26,7 +26,7 @@ from codomyrmex_lab.optimization.models import (
 from codomyrmex_lab.optimization.observer import ObservedBatch, ObservedRequest
 from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
 from codomyrmex_lab.simulation.profile_inputs import Inputs
-from codomyrmex_lab.simulation.profile_measurement import Point
+from codomyrmex_lab.simulation.profile_measurement import Point, check_outputs
 from codomyrmex_lab.workloads import Workload, replay
 
 __all__ = ["EngineVisits"]
@@ -95,9 +95,12 @@ class EngineVisits:
         if point not in self.cycle_ms:
             function = self._functions[point.quantization]
             for _ in range(2):  # the first call finds nothing ready
+                batch = self._inputs.batch(point.batch_size, point.cost)
                 began_ns = time.perf_counter_ns()
-                function(self._inputs.batch(point.batch_size, point.cost))
-            self.cycle_ms[point] = max((time.perf_counter_ns() - began_ns) / 1e6, _SHORTEST_MS)
+                outputs = function(batch)
+                ended_ns = time.perf_counter_ns()
+                check_outputs(outputs, len(batch))
+            self.cycle_ms[point] = max((ended_ns - began_ns) / 1e6, _SHORTEST_MS)
         return self.cycle_ms[point]
 
 

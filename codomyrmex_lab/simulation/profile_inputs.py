@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Self, TypeVar
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
-from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.errors import SettingError, WorkloadError
 from codomyrmex_lab.simulation.request_columns import costs_of
 from codomyrmex_lab.workloads import Workload
 
@@ -44,18 +45,23 @@ class Inputs:
     def of(cls, model: Any, workload: Workload | None, cost: str | None, seed: int) -> Self:
         """Take them from a workload; without one, make up what a model says it takes.
 
+        Whatever the order of the requests, the same ones are taken, in the same order.
+
         Raises
         ------
         SettingError
             There is neither, or the workload has no such column of costs.
         WorkloadError
-            A cost is not a finite number of at least 0.
+            The workload is none, or a cost is not a finite number of at least 0.
         """
         if workload is None:
             return cls(_made_up(model, seed), None, seed)
-        _, first = np.unique(workload.key_codes, return_index=True)
-        rng = np.random.default_rng(seed)
-        rows = np.sort(rng.permutation(first)[:_MOST_PAYLOADS])
+        if not isinstance(workload, Workload):
+            raise WorkloadError(
+                f"The workload is a {type(workload).__name__}; expected a Workload, as from "
+                "Workload.poisson(..., payloads=...)."
+            )
+        rows = _some_of_each(workload, seed)
         costs = None
         if cost is not None:
             if cost not in workload.columns:
@@ -98,6 +104,24 @@ class Inputs:
         for payload in self.payloads:
             _feed(hashed, payload)
         return hashed.hexdigest()
+
+
+def _some_of_each(workload: Workload, seed: int) -> NDArray[np.int64]:
+    """Return one request of each of some keys, ordered by what it holds."""
+    _, rows = np.unique(workload.key_codes, return_index=True)
+    if len(rows) > _MOST_PAYLOADS:
+        keys = workload.keys[rows]
+        if keys.dtype.kind not in "iuf":
+            keys = np.array([repr(key) for key in keys.tolist()], dtype=object)
+        drawn = pd.util.hash_array(keys, categorize=False) * np.uint64(2 * seed + 1)
+        rows = rows[np.argsort(drawn)[:_MOST_PAYLOADS]]
+    return np.array(sorted(rows.tolist(), key=lambda row: _digest(workload.payloads[row])))
+
+
+def _digest(payload: Any) -> bytes:
+    hashed = hashlib.blake2b(digest_size=16)
+    _feed(hashed, payload)
+    return hashed.digest()
 
 
 def _made_up(model: Any, seed: int) -> list[Any]:

@@ -14,11 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
+from codomyrmex_lab.errors import ProfileError
 from codomyrmex_lab.optimization.models import BatchFunction, QuantizationType
 from codomyrmex_lab.simulation.profile_inputs import Inputs
 from codomyrmex_lab.tracing import percentiles
 
-__all__ = ["Point", "measure_points", "visit_alone"]
+__all__ = ["Point", "check_outputs", "measure_points", "visit_alone"]
 
 _CALLS_PER_VISIT = 2
 _VISIT_NS = 4_000_000
@@ -33,6 +34,16 @@ class Point:
     busy_workers: int
     batch_size: int
     cost: float
+
+
+def check_outputs(outputs: Any, n_inputs: int) -> None:
+    """Raise ``ProfileError`` where a model did not answer one output per input."""
+    if hasattr(outputs, "__len__") and len(outputs) == n_inputs:
+        return
+    raise ProfileError(
+        f"The model answered {n_inputs} input{'s' if n_inputs > 1 else ''} with "
+        f"{type(outputs).__name__} {outputs!r:.80}; expected a sequence of one output for each."
+    )
 
 
 def measure_points(
@@ -119,15 +130,19 @@ def _run(
     function: BatchFunction, batches: Sequence[list[Any]], company: _Company
 ) -> list[tuple[int, int, float]]:
     company.begin.wait()
-    function(batches[0])  # warm-up
-    calls = [_timed(function, batches[0])]
     has_enough = False
-    while not company.all_have_enough:
-        calls.append(_timed(function, batches[len(calls) % len(batches)]))
-        lasted_ns = calls[-1][1] - calls[0][0]
-        if not has_enough and len(calls) > _CALLS_PER_VISIT and lasted_ns >= _VISIT_NS:
-            has_enough = True
-            company.one_has_enough()
+    try:
+        check_outputs(function(batches[0]), len(batches[0]))  # warm-up
+        calls = [_timed(function, batches[0])]
+        while not company.all_have_enough:
+            calls.append(_timed(function, batches[len(calls) % len(batches)]))
+            lasted_ns = calls[-1][1] - calls[0][0]
+            if not has_enough and len(calls) > _CALLS_PER_VISIT and lasted_ns >= _VISIT_NS:
+                has_enough = True
+                company.one_has_enough()
+    finally:
+        if not has_enough and not company.all_have_enough:
+            company.one_has_enough()  # a call that failed: the others need not go on for it
     return calls
 
 

@@ -24,7 +24,7 @@ from codomyrmex_lab.simulation.profile_checks import (
 )
 from codomyrmex_lab.simulation.profile_file import read_profile, write_profile
 from codomyrmex_lab.simulation.profile_from_trace import profile_parts_of
-from codomyrmex_lab.simulation.variant_times import VariantTimes
+from codomyrmex_lab.simulation.variant_times import MeasuredRange, VariantTimes
 from codomyrmex_lab.tracing import Trace
 from codomyrmex_lab.tracing.provenance import model_identity, provenance
 
@@ -186,8 +186,12 @@ class ServiceProfile:
 
         None where nothing was asked for.
         """
+        return self.less_certain_than(self._precision)
+
+    def less_certain_than(self, precision: float) -> pd.DataFrame:
+        """Return the points whose interval reaches further than this share of their median."""
         half_ms = (self.points["ci_high_ms"] - self.points["ci_low_ms"]) / 2
-        return self.points[half_ms > self._precision * self.points["service_ms"]]
+        return self.points[half_ms > precision * self.points["service_ms"]]
 
     @property
     def _precision(self) -> float:
@@ -195,15 +199,15 @@ class ServiceProfile:
 
     def covers(self, config: OptimizationConfig) -> bool:
         """Tell whether all that a config can lead to lies within the measured range."""
-        smallest, largest, most_workers = self.measured_range(config.quantization)
+        measured = self.measured_range(config.quantization)
         return (
-            smallest == 1
-            and largest >= config.max_batch_size
-            and most_workers >= config.num_workers
+            measured.smallest_batch == measured.fewest_calls == 1
+            and measured.largest_batch >= config.max_batch_size
+            and measured.most_calls >= config.num_workers
         )
 
-    def measured_range(self, quantization: QuantizationType) -> tuple[int, int, int]:
-        """Return smallest and largest batch, and most calls at once, measured; zeros for none."""
+    def measured_range(self, quantization: QuantizationType) -> MeasuredRange:
+        """Return the ends of what was measured of a variant; zeros for nothing."""
         return self._variant(quantization).measured_range
 
     def service_times_ns(
@@ -229,7 +233,8 @@ class ServiceProfile:
         -------
         float64, shape (n_workers + 1, max_batch_size + 1)
             In ns, by number of calls running (this one included) and batch size; linear between
-            measured points. Row 0 repeats row 1; column 0 is 0.
+            measured points, and below the fewest measured calls. Row 0 repeats row 1; column 0 is
+            0.
 
         Raises
         ------

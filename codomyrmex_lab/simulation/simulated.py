@@ -65,7 +65,7 @@ class Simulated:
 
     @cached_property
     def load_factor(self) -> float:
-        """What is asked of the model, as a share of what the workers can compute.
+        """What is asked for, as a share of what these settings can serve.
 
         NaN where all requests are due at once.
         """

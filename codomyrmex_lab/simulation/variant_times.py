@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -9,9 +11,18 @@ from numpy.typing import NDArray
 from codomyrmex_lab.errors import ProfileError
 from codomyrmex_lab.optimization.models import QuantizationType, check_integer
 
-__all__ = ["VariantTimes"]
+__all__ = ["MeasuredRange", "VariantTimes", "line_through"]
 
 _Points = tuple[NDArray[np.float64], NDArray[np.float64]]
+
+
+class MeasuredRange(NamedTuple):
+    """Ends of what was measured of a variant: zeros for nothing."""
+
+    smallest_batch: int
+    largest_batch: int
+    fewest_calls: int
+    most_calls: int
 
 
 class VariantTimes:
@@ -34,9 +45,8 @@ class VariantTimes:
         self._measured = [QuantizationType(one).name for one in points["quantization"].unique()]
         rows = points[points["quantization"] == quantization.value]
         sizes, workers = rows["batch_size"], rows["busy_workers"]
-        ends = (sizes.min(), sizes.max(), workers.max()) if len(rows) else (0, 0, 0)
-        self.measured_range: tuple[int, int, int] = (int(ends[0]), int(ends[1]), int(ends[2]))
-        """Smallest and largest batch, and most calls at once; zeros for none."""
+        ends = [sizes.min(), sizes.max(), workers.min(), workers.max()] if len(rows) else [0] * 4
+        self.measured_range = MeasuredRange(*map(int, ends))
         self._by_cost: list[list[tuple[int, _Points]]] = [
             [
                 (busy, _columns(of_busy, "batch_size", "service_ms"))
@@ -59,7 +69,7 @@ class VariantTimes:
         """Return the table that :meth:`ServiceProfile.service_table_ns` describes."""
         check_integer("n_workers", n_workers, at_least=1)
         check_integer("max_batch_size", max_batch_size, at_least=1)
-        if not self.measured_range[1]:
+        if not self.measured_range.largest_batch:
             raise ProfileError(
                 f"The profile was measured for {', '.join(self._measured)}, not for "
                 f"{self._quantization.name}; choose one of these, or measure the profile anew "
@@ -72,8 +82,8 @@ class VariantTimes:
         table = np.zeros((len(self._by_cost), n_workers + 1, max_batch_size + 1))
         for row, of_cost in enumerate(self._by_cost):
             measured_workers = np.array([busy for busy, _ in of_cost], dtype=np.float64)
-            by_size = np.stack([_line_through(sizes, *points) for _, points in of_cost])
-            table[row, 1:, 1:] = _line_through(workers, measured_workers, by_size)
+            by_size = np.stack([line_through(sizes, *points) for _, points in of_cost])
+            table[row, 1:, 1:] = line_through(workers, measured_workers, by_size)
             table[row, 0] = table[row, 1]
         table *= 1e6
         table.setflags(write=False)
@@ -96,20 +106,20 @@ class VariantTimes:
         return idle_ms * 1e6, np.array(extra_ms) * 1e6
 
     def _refuse_beyond(self, n_workers: int, max_batch_size: int) -> None:
-        smallest, largest, most_workers = self.measured_range
+        measured = self.measured_range
         for name, value, end in (
-            ("n_workers", n_workers, most_workers),
-            ("max_batch_size", max_batch_size, largest),
+            ("n_workers", n_workers, measured.most_calls),
+            ("max_batch_size", max_batch_size, measured.largest_batch),
         ):
             if value > end:
                 raise ProfileError(
                     f"{name} is {value}, but the profile was measured up to {end}; choose no "
                     "more, measure it further, or pass extrapolate=True."
                 )
-        if smallest > 1:
+        if measured.smallest_batch > 1:
             raise ProfileError(
-                f"The smallest profiled batch is {smallest}; measure smaller ones as well, or "
-                "pass extrapolate=True."
+                f"The smallest profiled batch is {measured.smallest_batch}; measure smaller ones "
+                "as well, or pass extrapolate=True."
             )
 
 
@@ -122,7 +132,7 @@ def _columns(rows: pd.DataFrame, x: str, y: str) -> _Points:
     return rows[x].to_numpy(dtype=np.float64), rows[y].to_numpy(dtype=np.float64)
 
 
-def _line_through(
+def line_through(
     at: NDArray[np.float64], x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """Interpolate along the first axis of ``y``, and go on straight outside of ``x``."""

@@ -17,6 +17,7 @@ from codomyrmex_lab.workloads.arrivals import ArrivalProcess, Poisson
 from codomyrmex_lab.workloads.description import describe_requests
 from codomyrmex_lab.workloads.drawing import check_samples, draw_inputs, generators
 from codomyrmex_lab.workloads.frozen_array import check_keys, frozen_array
+from codomyrmex_lab.workloads.key_codes import key_codes_of
 from codomyrmex_lab.workloads.keys import KeySampler, Zipf
 from codomyrmex_lab.workloads.loading import Loadable
 from codomyrmex_lab.workloads.payloads import plain_values
@@ -308,7 +309,7 @@ class Workload(Loadable):
     @property
     def key_codes(self) -> NDArray[np.int32]:
         """Numbers from 0 on, in the order of first appearance, equal for equal keys; made once."""
-        return self._once("key_codes", lambda: pd.factorize(self.keys, use_na_sentinel=False)[0])
+        return self._once("key_codes", lambda: key_codes_of(self.keys))
 
     def _once(self, name: str, make: Callable[[], NDArray[Any]]) -> NDArray[Any]:
         if name not in self._derived:
@@ -321,7 +322,7 @@ class Workload(Loadable):
     @property
     def n_keys(self) -> int:
         """Number of different keys."""
-        return int(pd.Series(self.keys).nunique())
+        return int(self.key_codes.max()) + 1
 
     def describe(self) -> pd.DataFrame:
         """Return one row per figure with its ``value``; see :func:`describe_requests`."""

@@ -66,6 +66,14 @@ def test_every_slider_and_picture_has_a_name_for_screen_readers(screens: Opened)
     assert len(sliders) > 12
     for handle in sliders:
         expect(handle).to_have_attribute("aria-label", re.compile(r"\w"), timeout=WAIT_MS)
+    tuning = screen(page, "tuning")
+    timeout = tuning.get_by_role("slider", name="Timeout (ms)")
+    expect(timeout).to_have_attribute("aria-valuetext", "5", timeout=WAIT_MS)
+    cache = tuning.get_by_role("slider", name="Cache size")
+    expect(cache).to_have_attribute("aria-valuetext", "1,000", timeout=WAIT_MS)
+    without_effect = tuning.get_by_role("slider", name="Target (ms)")
+    expect(without_effect).to_have_attribute("aria-disabled", "true", timeout=WAIT_MS)
+    expect(without_effect).to_have_attribute("tabindex", "-1", timeout=WAIT_MS)
     for picture in page.locator("img.codomyrmex-picture").all():
         expect(picture).to_have_attribute("alt", re.compile(r"\w"), timeout=WAIT_MS)
 
@@ -102,29 +110,36 @@ def test_a_dragged_slider_ends_where_the_pointer_let_go(screens: Opened) -> None
     assert in_kernel(page, "tuning.config.batch_timeout_ms") == "0.0"
 
 
-@pytest.mark.parametrize("name", ["Batch size", "Cache size"])
-def test_a_click_on_a_slider_is_expected_where_the_pointer_rests(
-    screens: Opened, name: str
-) -> None:
+def test_keys_on_a_screen_are_no_commands_of_the_notebook(screens: Opened) -> None:
+    page, n_cells = screens.page, screens.page.locator(".jp-CodeCell").count()
+    before = in_kernel(page, "tuning.config")
+    found = screen(page, "tuning")
+    for name in ("Batch size", "Timeout (ms)"):
+        found.get_by_role("slider", name=name, exact=True).focus()
+        page.keyboard.type("xabdd")
+    strategy = found.get_by_role("combobox", name="Strategy")
+    strategy.focus()
+    page.keyboard.press("ArrowDown")
+    chosen = strategy.input_value()
+    page.keyboard.press("ArrowUp")
+    assert chosen != strategy.input_value()
+    expect(page.locator(".jp-CodeCell")).to_have_count(n_cells)
+    expect(page.locator(".codomyrmex-screen")).to_have_count(3)
+    assert in_kernel(page, "tuning.config") == before
+
+
+def test_a_number_typed_beside_a_slider_moves_it_there(screens: Opened) -> None:
     page, found = screens.page, screen(screens.page, "tuning")
-    handle = found.get_by_role("slider", name=name)
-    handle.scroll_into_view_if_needed()
-    aim = found.locator(".codomyrmex-aim input")
-    expected = aim.input_value()
-    for share in (0.37, 0.62, 0.11):
-        track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]").bounding_box()
-        assert track is not None
-        x, y = track["x"] + share * track["width"], track["y"] + track["height"] / 2
-        stood = handle.get_attribute("aria-valuenow") or ""
-        page.mouse.move(x, y)
-        expect(aim).not_to_have_value(expected, timeout=WAIT_MS)
-        expected = aim.input_value()
-        expect(handle).to_have_attribute("aria-valuenow", stood)
-        page.mouse.click(x, y)
-        expect(handle).not_to_have_attribute("aria-valuenow", stood)
-        least, now = (float(handle.get_attribute(f"aria-value{end}")) for end in ("min", "now"))
-        assert expected.split("|")[:2] == [name, f"{now - least:.0f}"]
-        page.mouse.move(0, 0)
+    handle = found.get_by_role("slider", name="Timeout (ms)")
+    stood = handle.get_attribute("aria-valuetext") or ""
+    typed = found.get_by_role("textbox", name="Timeout (ms), typed")
+    for text, shown in (("7.5", "7.5"), ("soon", "7.5"), (stood, stood)):
+        typed.click()
+        page.keyboard.press("Control+A")
+        page.keyboard.type(text)
+        page.keyboard.press("Enter")
+        expect(typed).to_have_text(shown, timeout=WAIT_MS)
+        expect(handle).to_have_attribute("aria-valuetext", shown, timeout=WAIT_MS)
 
 
 def test_verify_shows_measured_beside_simulated(screens: Opened) -> None:
@@ -183,6 +198,33 @@ def test_a_best_trade_off_is_picked_and_moves_the_sliders(screens: Opened) -> No
     screen(page, "tuning").get_by_role("tab", name="What if").click()
 
 
+@pytest.mark.parametrize("name", ["Batch size", "Cache size"])
+def test_a_click_on_a_slider_is_expected_where_the_pointer_rests(
+    screens: Opened, name: str
+) -> None:
+    page, found = screens.page, screen(screens.page, "tuning")
+    handle = found.get_by_role("slider", name=name)
+    handle.scroll_into_view_if_needed()
+    aim = found.locator(".codomyrmex-aim input")
+    expected = aim.input_value()
+    for share in (0.37, 0.62, 0.11):
+        track = handle.locator("xpath=ancestor::*[contains(@class, 'noUi-base')]").bounding_box()
+        assert track is not None
+        x, y = track["x"] + share * track["width"], track["y"] + track["height"] / 2
+        stood = handle.get_attribute("aria-valuenow") or ""
+        page.mouse.move(x, y)
+        expect(aim).not_to_have_value(expected, timeout=WAIT_MS)
+        expected = aim.input_value()
+        expect(handle).to_have_attribute("aria-valuenow", stood)
+        expect(found.locator(".noUi-state-tap")).to_have_count(0)  # until then it takes no click
+        page.mouse.click(x, y)
+        aimed_at, place, _ = expected.split("|")
+        there = float(handle.get_attribute("aria-valuemin") or "nan") + int(place)
+        assert aimed_at == name
+        expect(handle).to_have_attribute("aria-valuenow", f"{there:.1f}", timeout=WAIT_MS)
+        page.mouse.move(0, 0)
+
+
 def test_a_live_screen_starts_scrolls_changes_and_stops(screens: Opened) -> None:
     page, found = screens.page, screen(screens.page, "live")
     found.get_by_role("button", name="Start").click()
@@ -224,7 +266,11 @@ def test_a_span_is_brushed_with_the_mouse_and_with_the_keyboard(screens: Opened)
     page.mouse.move(box["x"] + 0.15 * box["width"], y)
     page.mouse.down()
     page.mouse.move(box["x"] + 0.3 * box["width"], y, steps=6)
+    band = page.locator(".codomyrmex-band").bounding_box()
+    assert band is not None
+    assert band["width"] == pytest.approx(0.15 * box["width"], abs=3)
     page.mouse.up()
+    expect(page.locator(".codomyrmex-band")).to_have_count(0)
     status = found.get_by_role("status").first
     expect(status).not_to_contain_text("2,000 of 2,000", timeout=WAIT_MS)
     brushed = int(re.sub(r"\D", "", (status.text_content() or "").split(" of ")[0]))
@@ -243,6 +289,23 @@ def test_a_span_is_brushed_with_the_mouse_and_with_the_keyboard(screens: Opened)
     hits = in_kernel(page, "int(explorer.selected.results['from_cache'].all())")
     assert hits == "1"
     screen(page, "explorer").get_by_role("button", name="Select all").click()
+    expect(status).to_contain_text("2,000 of 2,000", timeout=WAIT_MS)
+
+
+@pytest.mark.parametrize(("x", "y"), [(0.55, 0.25), (0.3, -0.2), (-0.1, 0.25), (0.2, 1.3)])
+def test_a_brush_that_ends_off_its_panel_ends_at_its_edge(
+    screens: Opened, x: float, y: float
+) -> None:
+    page, found = screens.page, screen(screens.page, "explorer")
+    box = found.locator("img.codomyrmex-picture").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 0.16 * box["width"], box["y"] + 0.25 * box["height"])
+    page.mouse.down()
+    page.mouse.move(box["x"] + x * box["width"], box["y"] + y * box["height"], steps=6)
+    page.mouse.up()
+    status = found.get_by_role("status").first
+    expect(status).to_contain_text(re.compile(r"^\d{1,3} of 2,000|^1,\d+ of"), timeout=WAIT_MS)
+    found.get_by_role("button", name="Select all").click()
     expect(status).to_contain_text("2,000 of 2,000", timeout=WAIT_MS)
 
 

@@ -104,12 +104,12 @@ def test_the_slowest_requests_are_listed_with_their_batches(explorer: TraceExplo
 
 
 def test_the_pointer_brushes_and_a_click_takes_the_brush_back(explorer: TraceExplorer) -> None:
-    explorer.page.pointer.value = "0.15 0.25 0.3 0.25 1"
+    explorer.page.pointer.value = "0.15|0.25|0.3|0.25|1"
     answered(explorer)
     low, high = explorer.filters.time.value
     assert 0 < low < high < explorer.filters.time.max
     assert explorer._drawn.time_s(0.15, 0.75) == pytest.approx(low, abs=explorer.filters.time.step)
-    explorer.page.pointer.value = "0.2 0.25 0.2 0.25 2"
+    explorer.page.pointer.value = "0.2|0.25|0.2|0.25|2"
     answered(explorer)
     assert explorer.filters.time.value == (explorer.filters.time.min, explorer.filters.time.max)
 

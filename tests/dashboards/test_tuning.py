@@ -160,6 +160,54 @@ def test_a_pointer_that_rests_nowhere_changes_nothing(open_dashboard: Open, sent
     assert foreseen(dashboard).picture.png == before
 
 
+@pytest.mark.parametrize(
+    ("slider", "text", "name", "value"),
+    [
+        ("Timeout (ms)", "7", "batch_timeout_ms", 7.0),
+        ("Timeout (ms)", "0.42", "batch_timeout_ms", 0.42),
+        ("Cache size", "12,345", "cache_max_size", 12_345),
+        ("Target (ms)", "none", "latency_target_ms", None),
+        ("Target (ms)", "12.5", "latency_target_ms", 12.5),
+    ],
+)
+def test_a_number_that_is_typed_beside_a_slider_is_taken_over(
+    open_dashboard: Open, slider: str, text: str, name: str, value: object
+) -> None:
+    start = START.replace(batching_strategy=BatchingStrategy.ADAPTIVE, latency_target_ms=5.0)
+    dashboard = open_dashboard(config=start)
+    dashboard.page.typed.value = f"{slider}|{text}|1.5"
+    answered(dashboard)
+    assert dashboard.config == start.replace(**{name: value})
+    assert dashboard.findings.config == dashboard.config
+
+
+def test_a_load_that_is_typed_is_taken_over(open_dashboard: Open) -> None:
+    dashboard = open_dashboard()
+    dashboard.page.typed.value = "Load (×)|2.5|1.5"
+    assert dashboard.load == 2.5
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("Timeout (ms)|soon|1", "Timeout (ms) is 'soon'; expected a number."),
+        ("Timeout (ms)|-1|1", "batch_timeout_ms is -1.0"),
+        ("Timeout (ms)|nan|1", "batch_timeout_ms is nan"),
+        ("Cache size|2.5|1", "cache_max_size is 2.5"),
+        ("Cache size|inf|1", "cache_max_size is inf"),
+        ("Load (×)|0|1", "load is 0"),
+        ("Load (×)|fast|1", "Load (×) is 'fast'; expected a number."),
+    ],
+)
+def test_what_is_typed_and_no_setting_is_refused(
+    open_dashboard: Open, typed: str, said: str
+) -> None:
+    dashboard = open_dashboard()
+    dashboard.page.typed.value = typed
+    assert dashboard.status.startswith(f"Refused: {said}")
+    assert (dashboard.config, dashboard.load) == (START, 1.0)
+
+
 def test_what_was_not_foreseen_is_answered_all_the_same(open_dashboard: Open) -> None:
     dashboard = open_dashboard(config=START.replace(max_batch_size=2))
     before = foreseen(dashboard).picture.png

@@ -4,7 +4,12 @@ import pytest
 
 from codomyrmex_lab.plots import plot_fidelity, plot_miss_ratio_curve, plot_service_profile
 from codomyrmex_lab.plots.style import NotebookFigure
-from codomyrmex_lab.simulation import FIGURES, FidelityReport, miss_ratio_curve
+from codomyrmex_lab.simulation import (
+    FIGURES,
+    FidelityReport,
+    ServiceProfile,
+    miss_ratio_curve,
+)
 from tests.simulation.profiles import SIZES, linear_profile
 
 KEYS = [1, 2, 1, 2, 3, 3, 4]
@@ -68,3 +73,52 @@ def test_fidelity_has_one_panel_per_figure_and_one_point_per_case():
     np.testing.assert_allclose(points.get_xdata(), [1.05, 2.1])
     np.testing.assert_allclose(points.get_ydata(), [1.0, 2.0])
     assert figure.png().startswith(b"\x89PNG")
+
+
+def report_of(**case_figures):
+    """Return a report of two cases, of which each figure is predicted as it is measured."""
+    rows = [
+        {"case": case, "kind": kind, "n_requests": 9}
+        | {name: values[case] for name, values in case_figures.items()}
+        for case in (0, 1)
+        for kind in ("predicted", "measured", "measured")
+    ]
+    return FidelityReport(pd.DataFrame(rows), {})
+
+
+def small_profile(service_ms):
+    points = linear_profile(service_ms, 0.01, workers=(1,)).points
+    return ServiceProfile(points.assign(ci_low_ms=-np.inf, ci_high_ms=np.inf), np.ones(1))
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: plot_service_profile(small_profile(2.0)).figure,
+        lambda: plot_service_profile(small_profile(5.1)).figure,
+        lambda: plot_service_profile(linear_profile()).figure,
+        lambda: plot_miss_ratio_curve(miss_ratio_curve(KEYS)).figure,
+        lambda: plot_fidelity(
+            report_of(
+                p50_ms=(2.0, 2.5),
+                p95_ms=(5.0, 5.0),
+                p99_ms=(6.0, 600.0),
+                mean_batch_size=(2.0, 3.0),
+                throughput_rps=(799.0, 800.5),
+                cache_hit_rate=(0.0, 0.5),
+            )
+        ),
+    ],
+)
+def test_every_axis_is_numbered_however_little_it_spans(draw):
+    figure = draw()
+    figure.canvas.draw()
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            assert len(set(shown_numbers(axis))) >= 2, (axes.get_title("left"), axis.axis_name)
+
+
+def shown_numbers(axis):
+    low, high = sorted(axis.get_view_interval())
+    labels = zip(axis.get_majorticklocs(), axis.get_majorticklabels(), strict=True)
+    return [label.get_text() for place, label in labels if low <= place <= high]

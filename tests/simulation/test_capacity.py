@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from codomyrmex_lab.errors import SettingError
+from codomyrmex_lab.errors import ForeignProfileWarning, ProfileError, SettingError
 from codomyrmex_lab.optimization import OptimizationConfig
 from codomyrmex_lab.simulation import (
     fewest_workers,
@@ -78,7 +78,32 @@ def test_slo_outside_its_range_is_refused(slo_latency_ms):
         highest_rate_rps(WORKLOAD, PROFILE, CONFIG, slo_latency_ms=slo_latency_ms)
 
 
-def test_all_requests_at_once_have_no_rate():
-    at_once = Workload(np.zeros(10))
+@pytest.mark.parametrize("arrival_s", [[0.0] * 10, [1.0, 1.0, 1.0], [5.0]])
+def test_all_requests_at_once_have_no_rate(arrival_s):
+    at_once = Workload(arrival_s)
     with pytest.raises(SettingError, match="due at once"):
         highest_rate_rps(at_once, PROFILE, CONFIG, slo_latency_ms=10)
+
+
+def highest(profile, config, **settings):
+    return highest_rate_rps(WORKLOAD, profile, config, slo_latency_ms=30, **settings)
+
+
+def fewest(profile, config, **settings):
+    return fewest_workers(WORKLOAD, profile, config, slo_latency_ms=30, **settings)
+
+
+@pytest.mark.parametrize("ask", [highest, fewest])
+def test_batches_beyond_the_profile_are_refused_unless_asked_for(ask):
+    large = CONFIG.replace(max_batch_size=64)
+    with pytest.raises(ProfileError, match="extrapolate=True"):
+        ask(PROFILE, large)
+    assert ask(PROFILE, large, extrapolate=True) > 0
+
+
+@pytest.mark.parametrize("ask", [highest, fewest])
+def test_profile_of_another_machine_is_warned_of(ask):
+    foreign = linear_profile(contention=0.0, host={"processor": "another"})
+    with pytest.warns(ForeignProfileWarning, match="another machine") as warned:
+        ask(foreign, CONFIG)
+    assert warned[0].filename == __file__

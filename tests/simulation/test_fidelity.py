@@ -4,10 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from codomyrmex_lab.errors import ForeignProfileWarning, SettingError
+from codomyrmex_lab.errors import ForeignProfileWarning, ProfileError, SettingError
 from codomyrmex_lab.optimization import OptimizationConfig
 from codomyrmex_lab.simulation import FIGURES, FidelityReport, fidelity
 from codomyrmex_lab.simulation.fidelity import at_load
+from codomyrmex_lab.tracing.provenance import model_identity
 from codomyrmex_lab.workloads import Workload
 from tests.simulation.profiles import linear_profile
 
@@ -124,5 +125,33 @@ def test_a_foreign_profile_is_warned_of():
 def test_one_replay_alone_is_refused():
     with pytest.raises(SettingError, match="n_replays"):
         fidelity(model, WORKLOAD, {"a": CONFIG}, n_replays=1)
-    with pytest.raises(SettingError, match="configs is empty"):
+    with pytest.raises(SettingError, match="at least one config"):
         fidelity(model, WORKLOAD, {})
+
+
+AT_ONCE = Workload([0.0] * 4)
+
+
+@pytest.mark.parametrize(
+    ("workload", "configs", "settings", "told"),
+    [
+        (WORKLOAD, [CONFIG], {}, "expected at least one config by its name"),
+        (WORKLOAD, CONFIG, {}, "expected at least one config by its name"),
+        ([1.0, 2.0], {"a": CONFIG}, {}, "workload is a list"),
+        (AT_ONCE, {"a": CONFIG}, {"load": 0.5}, "due at once"),
+    ],
+)
+def test_what_cannot_be_compared_is_refused_before_anything_is_replayed(
+    workload, configs, settings, told
+):
+    with pytest.raises(SettingError, match=told):
+        fidelity(model, workload, configs, profile=linear_profile(), progress=False, **settings)
+
+
+def test_config_beyond_the_profile_is_refused_unless_asked_for():
+    configs = {"large": CONFIG.replace(max_batch_size=64)}
+    profile = linear_profile(model=model_identity(model))
+    with pytest.raises(ProfileError, match="extrapolate=True"):
+        fidelity(model, WORKLOAD, configs, profile=profile, progress=False)
+    report = fidelity(model, WORKLOAD, configs, profile=profile, progress=False, extrapolate=True)
+    assert report.runs["case"].unique().tolist() == ["large"]

@@ -89,6 +89,27 @@ def test_sampled_curve_lies_within_the_error_that_it_states(sampler):
     assert np.mean(inside) > 0.9
 
 
+@pytest.mark.parametrize("exponent", [0.8, 1.1, 1.5])
+def test_small_caches_too_lie_within_the_error_that_a_sample_states(exponent):
+    keys = Zipf(exponent).sample(50_000, 20_000, np.random.default_rng(4))
+    capacities = np.array([1, 3, 10, 30, 100, 300, 1000])
+    exact = miss_ratio_curve(keys).hit_ratio(capacities)
+    inside = []
+    for seed in range(100):
+        sampled = miss_ratio_curve(keys, sampling_rate=0.1, seed=seed)
+        inside.append(np.abs(sampled.hit_ratio(capacities) - exact) <= sampled.error(capacities))
+    assert np.mean(inside) >= 0.95
+    assert np.mean(inside, axis=0).min() >= 0.88
+
+
+def test_no_cache_answers_nothing_in_any_sample():
+    keys = Zipf(1.1).sample(20_000, 5_000, np.random.default_rng(5))
+    sampled = miss_ratio_curve(keys, sampling_rate=0.2)
+    assert sampled.capacities[:2].tolist() == [0, 1]
+    assert (sampled.hit_ratio(0), sampled.error(0)) == (0, 0)
+    assert sampled.error(1) > 0
+
+
 def test_sample_is_the_same_for_equal_seeds():
     keys = Uniform().sample(20_000, 5_000, np.random.default_rng(5))
     one, two = (miss_ratio_curve(keys, sampling_rate=0.2, seed=9) for _ in range(2))

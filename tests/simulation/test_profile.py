@@ -1,3 +1,4 @@
+import threading
 import time
 
 import numpy as np
@@ -127,6 +128,60 @@ def test_profile_is_measured_anew_when_anything_changes(tmp_path, change):
     assert model.n_calls > 0
 
 
+def asked_for_twice(tmp_path, workload=WORKLOAD, then=WORKLOAD, **changes):
+    """Return how many calls a model got for the second of two profiles that are asked for."""
+    patient = {**QUICK, "budget_s": 60.0}
+    profile(Sleeper("model@1"), workload, cache_dir=tmp_path, **patient)
+    model = Sleeper("model@1")
+    profile(model, then, cache_dir=tmp_path, **patient | changes)
+    return model.n_calls
+
+
+def test_profile_is_used_again_for_other_arrivals_of_the_same_payloads(tmp_path):
+    payloads = [f"prompt {n}" for n in range(9)]
+    one, other = (Workload.poisson(300, 900, payloads=payloads, seed=seed) for seed in (0, 1))
+    assert asked_for_twice(tmp_path, one, other) == 0
+    assert asked_for_twice(tmp_path, one, one.scale_rate(2).head(700)) == 0
+
+
+def test_of_many_payloads_the_same_ones_are_taken_whatever_their_order(tmp_path):
+    keys = [f"prompt {n}" for n in range(1_000)]
+    one, other = Workload(np.arange(1_000), keys), Workload(np.arange(1_000), keys[::-1])
+    assert asked_for_twice(tmp_path, one, other) == 0
+
+
+def test_other_costs_of_the_same_payloads_are_measured(tmp_path):
+    one, other = (WORKLOAD.with_costs(lambda payload, n=n: n * payload + 1) for n in (1, 2))
+    profile(Sleeper("model@1"), one, cost="cost", cache_dir=tmp_path, **QUICK)
+    model = Sleeper("model@1")
+    profile(model, other, cost="cost", cache_dir=tmp_path, **QUICK)
+    assert model.n_calls > 0
+
+
+@pytest.mark.parametrize("thorough", [{"budget_s": 90.0}, {"budget_s": 0.5}, {"precision": 0.9}])
+def test_profile_is_used_again_where_it_is_as_precise_as_asked_for(tmp_path, thorough):
+    assert asked_for_twice(tmp_path, **thorough) == 0
+
+
+def test_profile_is_measured_anew_where_more_precision_is_asked_for(tmp_path):
+    assert asked_for_twice(tmp_path, precision=1e-6, budget_s=0.2) > 0
+
+
+def test_function_with_an_identity_is_kept(tmp_path):
+    def model(inputs):
+        return inputs
+
+    model.identity = "model@1"
+    profile(model, WORKLOAD, cache_dir=tmp_path, **QUICK)
+    assert len(list(tmp_path.iterdir())) == 1
+
+
+@pytest.mark.parametrize("workload", [[1, 2], np.arange(3)])
+def test_what_is_no_workload_is_refused(workload):
+    with pytest.raises(WorkloadError, match="expected a Workload"):
+        profile(Sleeper(), workload, **QUICK)
+
+
 def test_damaged_profile_on_disk_is_measured_anew(tmp_path, caplog):
     model = Sleeper("model@1")
     profile(model, WORKLOAD, cache_dir=tmp_path, **QUICK)
@@ -188,6 +243,26 @@ def test_costs_that_are_none_are_refused(costs):
 def test_model_that_does_not_answer_one_to_one_is_refused():
     with pytest.raises(ProfileError, match="expected a sequence of one output"):
         profile(lambda inputs: [], WORKLOAD, **QUICK)
+
+
+@pytest.mark.parametrize("with_engine", [True, False])
+def test_model_that_answers_one_input_of_many_is_refused(with_engine):
+    settings = {**QUICK, "with_engine": with_engine}
+    with pytest.raises(ProfileError, match=r"answered 4 inputs with list .* one output for each"):
+        profile(lambda inputs: inputs[:1], WORKLOAD, **settings)
+
+
+def test_model_that_fails_in_one_of_several_calls_at_once_ends_the_measurement():
+    first_to_run_beside_another = threading.Lock()
+
+    def model(inputs):
+        if threading.active_count() > n_threads and first_to_run_beside_another.acquire(False):
+            raise MemoryError("no room")
+        return inputs
+
+    n_threads = threading.active_count() + 1
+    with pytest.raises(MemoryError, match="no room"):
+        profile(model, WORKLOAD, **{**QUICK, "workers": (2,)})
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 
 from codomyrmex_lab.errors import ForeignProfileWarning, ProfileError
 from codomyrmex_lab.optimization import OptimizationConfig, QuantizationType
+from codomyrmex_lab.simulation.caveats import caveats
 from codomyrmex_lab.simulation.overheads import Overheads
 from codomyrmex_lab.simulation.service_profile import ServiceProfile
 from codomyrmex_lab.tracing import BatchColumns, RequestColumns, Trace
@@ -94,6 +95,11 @@ def test_variant_that_was_not_measured_is_refused():
         {"batch_size": 0},
         {"busy_workers": 0},
         {"quantization": "fp7"},
+        {"batch_size": np.nan},
+        {"batch_size": "1x"},
+        {"service_ms": "fast"},
+        {"cost": np.nan},
+        {"cost": -1},
     ],
 )
 def test_points_that_no_measurement_gives_are_refused(change):
@@ -102,9 +108,16 @@ def test_points_that_no_measurement_gives_are_refused(change):
         ServiceProfile(points, np.ones(1))
 
 
-def test_residuals_that_are_no_ratios_are_refused():
+@pytest.mark.parametrize("residuals", [[0.0], [], [np.nan], 1.0, ["much"], [[1.0]]])
+def test_residuals_that_are_no_ratios_are_refused(residuals):
     with pytest.raises(ProfileError, match="residuals"):
-        ServiceProfile(linear_profile().points, [0.0])
+        ServiceProfile(linear_profile().points, residuals)
+
+
+def test_cold_starts_of_no_number_of_workers_are_refused():
+    cold = {"quantization": ["fp32"], "n_workers": ["x"], "idle_ms": [1], "extra_ms": [1]}
+    with pytest.raises(ProfileError, match="cold_starts must hold"):
+        linear_profile(cold_starts=pd.DataFrame(cold))
 
 
 def test_saved_profile_comes_back_whole(tmp_path):
@@ -249,6 +262,63 @@ def test_profile_of_a_trace_tells_calls_that_ran_at_once_apart():
     profile = ServiceProfile.from_trace(trace_of(start_ms, end_ms, [3] * 30))
     assert profile.points["busy_workers"].tolist() == [1, 2]
     np.testing.assert_allclose(profile.points["service_ms"], [10, 15])
+
+
+@pytest.mark.parametrize("workers", [(2, 4), (4,)])
+def test_calls_that_ran_alone_are_missed_where_they_were_not_profiled(workers):
+    config = OptimizationConfig(max_batch_size=8, num_workers=1)
+    never_alone = linear_profile(workers=workers)
+    assert not never_alone.covers(config)
+    assert caveats(never_alone, config) == (
+        "Extrapolated: the profile holds batches of up to 32 and 4 calls at once, but none of "
+        f"fewer than {workers[0]}.",
+    )
+
+
+def one_after_another(begin_ms, sizes, service_ms, n_at_once=1):
+    """Return starts, ends and sizes of calls, so many of which run at any time."""
+    every_ms = 3 * max(service_ms)
+    start_ms = np.repeat(begin_ms + every_ms * np.arange(len(sizes)), n_at_once)
+    return start_ms, start_ms + np.repeat(service_ms, n_at_once), np.repeat(sizes, n_at_once)
+
+
+def trace_that_saw_few_calls_at_once():
+    """Of 2 + 0.25·n ms alone, and 1.5 times as much beside another call: once, in a batch of 8."""
+    sizes = np.array([1, 4, 16] * 20)
+    alone = one_after_another(0, sizes, 2 + 0.25 * sizes)
+    beside = one_after_another(10_000, [8], [1.5 * 4.0], n_at_once=2)
+    start_ms, end_ms, both = (np.concatenate(parts) for parts in zip(alone, beside, strict=True))
+    return trace_of(start_ms, end_ms, both)
+
+
+def test_calls_at_once_that_a_trace_saw_seldom_take_their_shape_from_those_it_saw_often():
+    profile = ServiceProfile.from_trace(trace_that_saw_few_calls_at_once())
+    alone, beside = profile.service_times_ns(FP32, 2, 16)[1:, 1:]
+    np.testing.assert_allclose(alone, (2 + 0.25 * np.arange(1, 17)) * 1e6)
+    np.testing.assert_allclose(beside, 1.5 * alone)
+    rows = profile.points[profile.points["busy_workers"] == 2]
+    assert (rows["n_samples"] == 0).all()
+
+
+def test_simulation_says_on_how_few_calls_it_rests(tmp_path):
+    profile = ServiceProfile.from_trace(trace_that_saw_few_calls_at_once())
+    kept = ServiceProfile.load(profile.save(tmp_path / "profile.parquet"))
+    config = OptimizationConfig(max_batch_size=16, num_workers=2)
+    assert caveats(kept, config) == (
+        "Uncertain: the profile rests on only 2 calls with 2 at once; record more of them, or "
+        "measure a profile.",
+    )
+    assert caveats(kept, config.replace(num_workers=1)) == ()
+
+
+def test_times_of_one_batch_size_say_nothing_of_others():
+    sizes = np.array([1, 4, 16] * 20)
+    alone = one_after_another(0, sizes, 2 + 0.25 * sizes)
+    beside = one_after_another(10_000, [8] * 20, [1.5 * 4.0] * 20, n_at_once=2)
+    start_ms, end_ms, both = (np.concatenate(parts) for parts in zip(alone, beside, strict=True))
+    profile = ServiceProfile.from_trace(trace_of(start_ms, end_ms, both))
+    table = profile.service_times_ns(FP32, 2, 16)
+    np.testing.assert_allclose(table[2, 1:], 1.5 * table[1, 1:])
 
 
 def test_profile_of_a_trace_knows_its_quantization(tmp_path):

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given, settings
 
 from codomyrmex_lab.errors import OverloadWarning, ProfileError, SettingError, WorkloadError
-from codomyrmex_lab.optimization import BatchingStrategy, OptimizationConfig, QueueFullAction
+from codomyrmex_lab.optimization import (
+    BatchingStrategy,
+    InferenceOptimizer,
+    OptimizationConfig,
+    QueueFullAction,
+)
 from codomyrmex_lab.simulation import (
     ServiceProfile,
     simulate,
@@ -15,7 +20,7 @@ from codomyrmex_lab.simulation import (
     simulate_summary,
 )
 from codomyrmex_lab.tracing import TraceSummary
-from codomyrmex_lab.workloads import Workload
+from codomyrmex_lab.workloads import Workload, replay
 
 from .events.cases import cases, profile_of
 
@@ -151,6 +156,16 @@ def test_batches_below_the_profile_are_refused_or_marked():
     marked = simulate_columns(Workload([0.0]), large, CONFIG, extrapolate=True)
     assert "batches of 3 to 5" in marked.warnings[0]
     assert marked.latency_ms.tolist() == pytest.approx([1.1])
+
+
+def test_keys_of_different_types_are_different_inputs_as_in_the_engine():
+    keys = np.array([1, 1.0, True, "1"] * 5, dtype=object)
+    workload = Workload(np.arange(20) * 0.01, keys)
+    assert workload.n_keys == 4
+    assert simulate(workload, QUICK, CONFIG).batches["size"].sum() == 4
+    with InferenceOptimizer(list, CONFIG) as engine:
+        measured = replay(engine, workload, progress=False)
+    assert measured.batches["size"].sum() == 4
 
 
 def test_equal_seeds_give_equal_runs_and_others_do_not():

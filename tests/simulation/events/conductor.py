@@ -22,6 +22,7 @@ from codomyrmex_lab.errors import QueueFullError
 from codomyrmex_lab.optimization import CloseReason, InferenceOptimizer, QueueFullAction
 from codomyrmex_lab.optimization.clock import FOREVER_NS
 from codomyrmex_lab.simulation.events.reference import ModelCall, Processor
+from codomyrmex_lab.tracing import TraceRecorder
 from codomyrmex_lab.tracing.columns import NONE
 from codomyrmex_lab.workloads.request_numbers import TIMEOUT_COLUMN
 
@@ -110,6 +111,8 @@ class Conductor:
             clock=self.clock,
             key_fn=self.keys.__getitem__,
         )
+        self.recorder = TraceRecorder()
+        self.engine.attach(self.recorder)
 
     # -- the engine calls ---------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ says, so these two together are held against the reference by the test of the ke
 """
 
 import numpy as np
+import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -71,4 +72,8 @@ def test_kernel_reference_and_engine_agree_on_every_request_and_batch(case):
         assert conductor.hit_ns[i] == (arrival_ns if hit else None)
         failed_ns = None if computed else expected.failed_ns[i]
         assert conductor.error[i] == (None if error == NONE else (failed_ns, told[error]))
+    recorded = conductor.recorder.trace().results["error"]
+    assert [None if pd.isna(error) else error for error in recorded] == [
+        None if error == NONE else told[error] for error in expected.error
+    ]
     assert CloseReason.STOP not in {reason for *_, reason in conductor.calls.values()}
