@@ -28,7 +28,10 @@ class Actions(widgets.VBox):  # type: ignore[misc]
             "Verify", "check", "Replay on the real engine, beside what is predicted", on_verify
         )
         self.pin_button = _button(
-            "Pin", "thumb-tack", "Keep the simulated line of now to compare with", on_pin
+            "Pin",
+            "thumb-tack",
+            "Keep what is simulated now to compare with; once more forgets it",
+            on_pin,
         )
         self._bar = widgets.IntProgress(
             min=0, max=1, layout={"width": width, "height": "8px", "margin": "4px 0 2px 0"}

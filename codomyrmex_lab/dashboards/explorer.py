@@ -8,14 +8,15 @@ from typing import Any
 import ipywidgets as widgets
 import pandas as pd
 
+from codomyrmex_lab.dashboards.arguments import check_trace
 from codomyrmex_lab.dashboards.explorer_picture import N_SLOWEST, ExplorerPicture
 from codomyrmex_lab.dashboards.explorer_tables import comparison_table, slowest_table
 from codomyrmex_lab.dashboards.newest_wins import NewestWins
 from codomyrmex_lab.dashboards.page import PointerDrag
 from codomyrmex_lab.dashboards.readout import Reading, number, readout
-from codomyrmex_lab.dashboards.screen import Screen
+from codomyrmex_lab.dashboards.screen import Screen, paragraph
+from codomyrmex_lab.dashboards.slowest import togetherness
 from codomyrmex_lab.dashboards.trace_filters import TraceFilters
-from codomyrmex_lab.errors import TraceError
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.tracing import Trace
 
@@ -50,9 +51,9 @@ class TraceExplorer(Screen):
     _closed = True  # until the constructor is through
 
     def __init__(self, trace: Trace, other: Trace | None = None) -> None:
-        for one in (trace, other):
-            if one is not None and (not isinstance(one, Trace) or len(one) == 0):
-                raise TraceError(f"{one!r} holds nothing to explore; expected a Trace of requests.")
+        check_trace(trace)
+        if other is not None:
+            check_trace(other)
         super().__init__()
         self.trace, self.other = trace, other
         reasons = trace.batches.set_index("batch_id")["reason"].astype(str)
@@ -137,7 +138,8 @@ class TraceExplorer(Screen):
             selected, slowest = self._draw()
             if newer.wait(_CALM_S):
                 return
-            self.table.value = slowest_table(slowest)
+            words = paragraph(togetherness(slowest)) if len(slowest) else ""
+            self.table.value = words + slowest_table(slowest)
             self._say(f"{len(selected):,} of {len(self.trace):,} requests selected.")
             if self.other is not None:
                 self.comparison.value = comparison_table(selected, self.other)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from html import escape
 
 import pandas as pd
 
 from codomyrmex_lab.dashboards.readout import number
 from codomyrmex_lab.tracing import Trace, compare
+from codomyrmex_lab.tracing.comparison import Difference
 
 __all__ = ["comparison_table", "slowest_table"]
 
@@ -19,7 +21,7 @@ def slowest_table(slowest: pd.DataFrame) -> str:
     rows = [
         {
             "request": f"{record['id']}",
-            "arrival s": f"{record['arrival'].total_seconds():.4g}",
+            "arrival s": f"{record['arrival'].total_seconds():.4f}",
             "latency ms": f"{record['latency_ms']:.4g}",
             "waiting ms": number(record["queue_ms"], digits=4),
             "model call ms": number(record["service_ms"], digits=4),
@@ -39,14 +41,30 @@ def comparison_table(selected: Trace, other: Trace) -> str:
     rows = [
         {
             "figure": one.figure.removesuffix("_ms") + " ms",
-            "selected": f"{one.before:.3g}",
-            "other": f"{one.after:.3g}",
-            "difference": f"{one.difference:+.3g} [{one.ci_low:+.3g}, {one.ci_high:+.3g}]",
+            "selected": number(one.before),
+            "other": number(one.after),
+            "difference": f"{_signed(one.difference)} {_interval(one)}",
             "": "differs" if one.distinguishable else "within noise",
         }
         for one in compare(selected, other).differences
     ]
-    return _table("Selected against the other trace", rows)
+    return _table("Selected against the other trace; brackets hold 95% intervals", rows)
+
+
+def _interval(difference: Difference) -> str:
+    """Return the interval in brackets; in words where too few requests bound it."""
+    low, high = difference.ci_low, difference.ci_high
+    if not (math.isfinite(low) or math.isfinite(high)):
+        return "[too few requests to bound it]"
+    words = (
+        _signed(low) if math.isfinite(low) else "no lower bound",
+        _signed(high) if math.isfinite(high) else "no upper bound",
+    )
+    return f"[{', '.join(words)}]"
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.3g}" if math.isfinite(value) else "–"
 
 
 def _cell(text: str) -> str:

@@ -20,7 +20,9 @@ from codomyrmex_lab.optimization.models import OptimizationConfig
 __all__ = ["ExportPanel"]
 
 _TEXT = (
-    "margin:0 6px 0 0;padding:6px 8px;max-height:330px;overflow:auto;font-size:12px;"
+    # no wider than the panel, however long a line is
+    "margin:0;box-sizing:border-box;width:0;min-width:calc(100% - 6px);"
+    "padding:6px 8px;max-height:330px;overflow:auto;font-size:12px;"
     "line-height:1.35;border:1px solid rgba(128,128,128,.4);white-space:pre;tab-size:4"
 )
 

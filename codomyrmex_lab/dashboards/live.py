@@ -9,11 +9,12 @@ from typing import Any
 
 import ipywidgets as widgets
 
+from codomyrmex_lab.dashboards.arguments import check_engine, check_workload
 from codomyrmex_lab.dashboards.controls import ConfigControls
 from codomyrmex_lab.dashboards.live_history import LiveHistory, Moment
 from codomyrmex_lab.dashboards.live_picture import LivePicture
 from codomyrmex_lab.dashboards.live_words import caption_of, readings_of
-from codomyrmex_lab.dashboards.load_slider import LoadSlider
+from codomyrmex_lab.dashboards.load_slider import LoadSlider, check_load, load_from_state
 from codomyrmex_lab.dashboards.newest_wins import NewestWins
 from codomyrmex_lab.dashboards.paced_load import PacedLoad
 from codomyrmex_lab.dashboards.readout import number, readout
@@ -55,7 +56,14 @@ class LiveDashboard(Screen):
     workload : Workload or None
         Load to offer; None only watches the requests of others.
     load : float
-        How many times faster than the workload's own times.
+        How many times faster than the workload's own times, from 0.001 to 10,000.
+
+    Raises
+    ------
+    SettingError
+        ``engine`` is something else, or ``load`` outside its range.
+    WorkloadError
+        ``workload`` is something else.
     """
 
     kind = "live"
@@ -64,9 +72,14 @@ class LiveDashboard(Screen):
     def __init__(
         self, engine: InferenceOptimizer, workload: Workload | None = None, *, load: float = 1.0
     ) -> None:
+        check_engine(engine)
+        if workload is not None:
+            check_workload(workload)
+        check_load(load)
         super().__init__()
         self.engine = engine
         self._started_here = False
+        self._stopped = True
         self._recorder = TraceRecorder(latest_only=True)
         self._history = LiveHistory(_SPAN_S)
         self._drawing = threading.RLock()
@@ -162,8 +175,8 @@ class LiveDashboard(Screen):
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
-        self.config = config_from_state(state)
-        self.load_slider.restore(state.get("load"))
+        config, load = config_from_state(state), load_from_state(state)
+        self.config, self.load = config, load
 
     def trace(self) -> Trace:
         """Return the trace of the latest requests, half a million records at most."""
@@ -190,6 +203,10 @@ class LiveDashboard(Screen):
         """Watch, and offer the load; begins the half minute anew after a stop."""
         if self._closed:
             return
+        if self._stopped:
+            with self._drawing:
+                self._history.clear()
+            self._stopped = False
         if not self.engine.is_running:
             self.engine.start()
             self._started_here = True
@@ -197,7 +214,7 @@ class LiveDashboard(Screen):
             self._load.start()
         self._frames.start()
         self._say_load()
-        self.buttons.show(is_running=self.is_running)
+        self._show_buttons()
 
     def pause(self) -> None:
         """Offer nothing and let the picture stand still; the engine goes on."""
@@ -206,20 +223,24 @@ class LiveDashboard(Screen):
         self._halt()
         self._frames.once()  # so that figures and picture are of the same moment
         self._say("Paused.")
-        self.buttons.show(is_running=self.is_running)
+        self._show_buttons()
 
     def stop(self) -> None:
-        """Offer nothing any more; an engine that was started here answers the rest and stops."""
+        """Offer nothing any more; an engine that was started here answers the rest and stops.
+
+        The last picture and its figures stay until the next start.
+        """
         if self._load is not None:
             self._load.pause()
         self._halt()
         if self._started_here:
             self.engine.stop()
             self._started_here = False
-        with self._drawing:
-            self._history.clear()
-        self._say("Stopped.")
-        self.buttons.show(is_running=self.is_running)
+        self._stopped = True
+        self._frames.once()  # so that figures and picture are of the same moment
+        came_before = "; what is shown came before" if len(self._history) else ""
+        self._say(f"Stopped{came_before}. Start begins anew.")
+        self._show_buttons()
 
     def close(self) -> None:
         """Stop, end the threads, let go of the engine and of the widgets."""
@@ -275,7 +296,10 @@ class LiveDashboard(Screen):
     def _on_load_failure(self, reason: str) -> None:
         self._halt()
         self._say(reason)
-        self.buttons.show(is_running=self.is_running)
+        self._show_buttons()
+
+    def _show_buttons(self) -> None:
+        self.buttons.show(is_running=self.is_running, is_stopped=self._stopped)
 
     def _on_speed(self, speed: float) -> None:
         if self._load is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,6 +94,14 @@ class LiveHistory:
     def column(self, name: str) -> NDArray[np.float64]:
         """Return one figure of every moment."""
         return np.array([moment.column(name) for moment in self._moments], dtype=np.float64)
+
+    def gaps(self) -> list[int]:
+        """Return the places of the moments before which nothing was measured for a while."""
+        return [
+            place
+            for place, (before, moment) in enumerate(pairwise(self._moments), 1)
+            if moment.at_s - moment.figures.seconds > before.at_s
+        ]
 
     def changes(self) -> list[tuple[float, str]]:
         """Return changes until the last moment: how long before it, in s, and words.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from codomyrmex_lab.dashboards.canvas import BlittedCanvas, grid_of_cells
@@ -78,10 +79,11 @@ class LivePicture:
         self._canvas = BlittedCanvas(figure, cells, theme)
 
     def png(self, history: LiveHistory) -> bytes:
-        """Return the picture of a history."""
-        ago_s = history.ago_s()
+        """Return the picture of a history; lines break where nothing was measured."""
+        gaps = history.gaps()
+        ago_s = np.insert(history.ago_s(), gaps, np.nan)
         changes_ago_s = [at_s for at_s, _ in history.changes()]
         for panel in self.panels:
-            columns = {name: history.column(name) for name in panel.lines}
+            columns = {name: np.insert(history.column(name), gaps, np.nan) for name in panel.lines}
             panel.show(ago_s, columns, changes_ago_s)
         return self._canvas.png()

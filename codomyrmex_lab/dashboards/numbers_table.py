@@ -14,7 +14,7 @@ from codomyrmex_lab.plots import marked_percentile
 __all__ = ["numbers_table", "shortened"]
 
 _COLUMNS = (
-    "line",
+    "run",
     "settings",
     "answered/s",
     "hit rate",
@@ -26,7 +26,7 @@ _COLUMNS = (
     "failed",
 )
 _CELL = "padding:2px 8px;border-bottom:1px solid rgba(128,128,128,.3);white-space:nowrap;"
-_LEFT = ("line", "settings")
+_LEFT = ("run", "settings")
 _WRAPPED = "min-width:190px;white-space:normal;text-align:left"
 _LONGEST = 300
 _FAINT = "opacity:.65;font-size:11px"
@@ -40,7 +40,7 @@ def numbers_table(
     Parameters
     ----------
     rows : sequence of (str, Findings)
-        What the row's line is called in the picture, and its run; the first stands out.
+        What a run is called in the picture, and what came of it; the first stands out.
     verification : Verification or None
         Measured beside predicted of the same requests.
 

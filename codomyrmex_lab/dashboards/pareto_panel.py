@@ -15,6 +15,7 @@ from codomyrmex_lab.dashboards.given_up import GivenUpError, until_given_up
 from codomyrmex_lab.dashboards.numbers_table import shortened
 from codomyrmex_lab.dashboards.page import PointerDrag
 from codomyrmex_lab.dashboards.pareto_picture import ParetoPicture
+from codomyrmex_lab.dashboards.pareto_words import figure_in_words, sentence_in_words
 from codomyrmex_lab.dashboards.picture import Picture
 from codomyrmex_lab.dashboards.screen import paragraph
 from codomyrmex_lab.dashboards.settings import describe_config
@@ -203,13 +204,15 @@ class ParetoPanel(widgets.VBox):  # type: ignore[misc]
         except GivenUpError:
             self.words.value = paragraph("The search was given up.", role="status")
         except LabError as error:
-            self.words.value = paragraph(shortened(str(error)), role="status")
+            words = sentence_in_words(shortened(str(error)))
+            self.words.value = paragraph(words, role="status")
         except Exception as error:
             _log.exception("The search failed")
             self.words.value = paragraph(f"{type(error).__name__}: {error}", role="status")
         else:
             self._draw_all()
-            self.words.value = paragraph(self.result.explanation, role="status")
+            words = sentence_in_words(self.result.explanation)
+            self.words.value = paragraph(words, role="status")
         finally:
             self.search_button.disabled = False
             self.progress.layout.visibility = "hidden"
@@ -265,10 +268,8 @@ class ParetoPanel(widgets.VBox):  # type: ignore[misc]
         tuning = import_module("codomyrmex_lab.tuning")
         row = self._front.iloc[place]
         config = tuning.config_of(row)
-        _, column, words = _OBJECTIVES[self.objective.value]
-        quality = "" if math.isnan(row["quality"]) else f", quality {row['quality']:.4g}"
-        self.chosen.value = paragraph(
-            f"p99 {row[_LIMITED[0]]:.3g} ms, {words} {row[column]:.4g}{quality}: "
-            f"{describe_config(config)}"
-        )
+        _, column, _ = _OBJECTIVES[self.objective.value]
+        columns = [_LIMITED[0], column, *([] if math.isnan(row["quality"]) else ["quality"])]
+        figures = ", ".join(figure_in_words(one, row[one]) for one in columns)
+        self.chosen.value = paragraph(f"{figures}: {describe_config(config)}")
         self._on_pick(config)

@@ -27,13 +27,17 @@ class RunButtons(widgets.HBox):  # type: ignore[misc]
     ) -> None:
         self.start = _button("Start", "play", "Watch the engine, and offer the load", on_start)
         self.pause = _button("Pause", "pause", "Offer nothing; the picture stands still", on_pause)
-        self.stop = _button("Stop", "stop", "End the load and empty the picture", on_stop)
+        self.stop = _button(
+            "Stop", "stop", "End the load; the last picture stays to be read", on_stop
+        )
         super().__init__([self.start, self.pause, self.stop])
+        self.show(is_running=False, is_stopped=True)
 
-    def show(self, *, is_running: bool) -> None:
+    def show(self, *, is_running: bool, is_stopped: bool) -> None:
         """Let only those be pressed that have an effect."""
         self.start.disabled = is_running
         self.pause.disabled = not is_running
+        self.stop.disabled = is_stopped
 
 
 def _button(words: str, icon: str, tooltip: str, act: Callable[[], object]) -> Any:

@@ -109,10 +109,12 @@ class Screen(widgets.VBox):  # type: ignore[misc]
         self.state = _read_state(Path(path), self.kind)
 
     def close(self) -> None:
-        """Let go of the widgets."""
+        """Let go of the widgets, and of the layouts and styles that the page keeps for them."""
         for widget in _descendants(self):
             widget.unobserve_all()
+            _close_look(widget)
             widget.close()
+        _close_look(self)
         super().close()
 
     def _say(self, sentence: str) -> None:
@@ -160,9 +162,11 @@ def _read_state(path: Path, kind: str) -> dict[str, Any]:
         state = json.loads(text[:_LARGEST_STATE])
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigFileError(f"{path} cannot be read as a saved screen ({error}).") from error
-    if not isinstance(state, dict) or state.get("screen") != kind:
+    found = state.get("screen") if isinstance(state, dict) else None
+    if not isinstance(state, dict) or found != kind:
         raise ConfigFileError(
-            f"{path} is not the saved state of a {kind} screen; expected a file that save() wrote."
+            f"{path} is not the saved state of such a screen: screen is {found!r}; expected "
+            f"{kind!r}, in a file that save() wrote."
         )
     if state.get("format_version") != _FORMAT_VERSION:
         raise ConfigFileError(
@@ -170,6 +174,12 @@ def _read_state(path: Path, kind: str) -> dict[str, Any]:
             f"{_FORMAT_VERSION}, the one that this release reads."
         )
     return state
+
+
+def _close_look(widget: Any) -> None:
+    widget.layout.close()
+    if widget.has_trait("style"):  # not what only holds others
+        widget.style.close()
 
 
 def _descendants(widget: Any) -> list[Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import ipywidgets as widgets
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from codomyrmex_lab.dashboards.screen import CONTROLS_WIDTH
 from codomyrmex_lab.errors import ConfigFileError
 
-__all__ = ["TraceFilters"]
+__all__ = ["TraceFilters", "time_positions"]
 
 _ALL = "all"
 _ANSWERS = (_ALL, "computed", "from the cache", "shared a computation", "failed")
@@ -21,6 +22,12 @@ _LOOK: dict[str, Any] = {
     "style": {"description_width": "92px"},
     "layout": {"width": CONTROLS_WIDTH},
 }
+_MOST_DECIMALS = 4
+_ROOM_FOR_TIMES = (
+    "<style>.codomyrmex-time.codomyrmex-time .widget-readout"
+    "{min-width:108px;max-width:none}</style>"
+)
+"""Both ends of a span are wider than what a page gives a single number."""
 
 
 class TraceFilters(widgets.VBox):  # type: ignore[misc]
@@ -38,7 +45,7 @@ class TraceFilters(widgets.VBox):  # type: ignore[misc]
         self._frame = frame
         self._arrival_s: NDArray[np.float64] = frame["arrival"].dt.total_seconds().to_numpy()
         self._size = frame["batch_size"].fillna(0).to_numpy(dtype=np.int64)
-        end_s = max(float(self._arrival_s[-1]), 1e-6)
+        step_s, end_s = time_positions(float(self._arrival_s[-1]))
         largest = max(int(self._size.max()), 1)
         self.time = widgets.FloatRangeSlider(
             description="Time (s)",
@@ -46,10 +53,11 @@ class TraceFilters(widgets.VBox):  # type: ignore[misc]
             min=0.0,
             max=end_s,
             value=(0.0, end_s),
-            step=end_s / 1000,
-            readout_format=_time_format(end_s),
+            step=step_s,
+            readout_format=f".{min(_decimals(step_s), _MOST_DECIMALS)}f",
             **_LOOK,
         )
+        self.time.add_class("codomyrmex-time")
         self.priority = widgets.Dropdown(
             description="Priority",
             tooltip="Requests of which priority",
@@ -78,7 +86,7 @@ class TraceFilters(widgets.VBox):  # type: ignore[misc]
         )
         self.reset_button.on_click(lambda _button: self.reset())
         controls = (self.time, self.priority, self.answered, self.batch_size)
-        super().__init__([*controls, self.reset_button])
+        super().__init__([*controls, self.reset_button, widgets.HTML(_ROOM_FOR_TIMES)])
         for widget in controls:
             widget.observe(lambda _change: on_change(), names="value")
 
@@ -89,8 +97,11 @@ class TraceFilters(widgets.VBox):  # type: ignore[misc]
         return None if (begin, end) == (self.time.min, self.time.max) else (begin, end)
 
     def brush(self, begin_s: float, end_s: float) -> None:
-        """Select a span of time, within what there is."""
+        """Select a span of time, within what there is, out to the next positions of the slider."""
         low, high = sorted((begin_s, end_s))
+        step_s = self.time.step
+        positions = math.floor(low / step_s + 1e-6), math.ceil(high / step_s - 1e-6)
+        low, high = (round(position * step_s, _decimals(step_s)) for position in positions)
         self.time.value = (max(low, self.time.min), min(high, self.time.max))
 
     def reset_time(self) -> None:
@@ -144,20 +155,63 @@ class TraceFilters(widgets.VBox):  # type: ignore[misc]
         Raises
         ------
         ConfigFileError
-            They are none, or those of quite another trace.
+            One of them is none, or selects nothing that this trace has; all stay as they were.
         """
-        try:
-            self.time.value = tuple(map(float, state["time_s"]))
-            self.priority.value = state["priority"]
-            self.answered.value = state["answered"]
-            self.batch_size.value = tuple(map(int, state["batch_size"]))
-        except Exception as error:  # a trait's own error, whatever the value was
-            raise ConfigFileError(
-                f"The saved filters do not fit this trace ({error}); expected those that save() "
-                "wrote for it."
-            ) from error
+        priority, answered = (
+            _choice(name, state.get(name), widget.options)
+            for name, widget in (("priority", self.priority), ("answered", self.answered))
+        )
+        time_s = _span("time_s", state.get("time_s"), self.time, whole=False)
+        batch_size = _span("batch_size", state.get("batch_size"), self.batch_size, whole=True)
+        self.priority.value, self.answered.value = priority, answered
+        self.time.value, self.batch_size.value = time_s, batch_size
 
 
-def _time_format(end_s: float) -> str:
-    """Return a format in which both ends of a span fit beside the slider."""
-    return next((form for below, form in ((10, ".2f"), (100, ".1f")) if end_s < below), ".0f")
+def _choice(name: str, given: object, options: Sequence[object]) -> object:
+    """Return a saved choice, or raise ``ConfigFileError`` where it is none of these."""
+    if not any(type(given) is type(one) and given == one for one in options):
+        *most, last = map(repr, options)
+        raise _does_not_fit(name, given, f"{', '.join(most)} or {last}" if most else last)
+    return given
+
+
+def _span(name: str, given: object, slider: Any, *, whole: bool) -> tuple[float, float]:
+    """Return the part of a saved span that a slider has, or raise ``ConfigFileError``."""
+    numbers = given if isinstance(given, list) else []
+    fits = (
+        len(numbers) == 2
+        and all(type(one) is int or (type(one) is float and not whole) for one in numbers)
+        and numbers[0] <= numbers[1]
+        and numbers[0] <= slider.max
+        and numbers[1] >= slider.min
+    )
+    if not fits:
+        kind = "whole numbers" if whole else "numbers"
+        raise _does_not_fit(
+            name,
+            given,
+            f"two ascending {kind} around a part of this trace, which has {slider.min:g} to "
+            f"{slider.max:g}",
+        )
+    return max(numbers[0], slider.min), min(numbers[1], slider.max)
+
+
+def _does_not_fit(name: str, given: object, expected: str) -> ConfigFileError:
+    return ConfigFileError(f"In the saved filters {name} is {given!r}; expected {expected}.")
+
+
+def time_positions(end_s: float) -> tuple[float, float]:
+    """Return the step of a slider over a trace and its last position, in s, in few digits."""
+    end_s = max(end_s, 1e-6)
+    power = 10.0 ** math.floor(math.log10(end_s / 1000))
+    step_s = next(one * power for one in (1, 2, 5, 10) if one * power >= end_s / 1000)
+    decimals = _decimals(step_s)
+    n_steps = math.ceil(end_s / step_s - 1e-6)
+    last_s = round(n_steps * step_s, decimals)
+    if last_s < end_s:
+        last_s = round((n_steps + 1) * step_s, decimals)
+    return round(step_s, decimals), last_s
+
+
+def _decimals(step_s: float) -> int:
+    return max(0, -math.floor(math.log10(step_s) + 1e-6))

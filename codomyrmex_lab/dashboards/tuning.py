@@ -11,11 +11,12 @@ import ipywidgets as widgets
 import pandas as pd
 
 from codomyrmex_lab.dashboards.actions import Actions
+from codomyrmex_lab.dashboards.arguments import check_workload
 from codomyrmex_lab.dashboards.controls import ConfigControls
 from codomyrmex_lab.dashboards.export_panel import ExportPanel
 from codomyrmex_lab.dashboards.findings import Findings
 from codomyrmex_lab.dashboards.given_up import GivenUpError
-from codomyrmex_lab.dashboards.load_slider import LoadSlider
+from codomyrmex_lab.dashboards.load_slider import LoadSlider, check_load, load_from_state
 from codomyrmex_lab.dashboards.newest_wins import NewestWins
 from codomyrmex_lab.dashboards.numbers_table import shortened
 from codomyrmex_lab.dashboards.page import PointerDrag
@@ -29,7 +30,7 @@ from codomyrmex_lab.dashboards.tuning_words import evidence_of, readings_of
 from codomyrmex_lab.dashboards.variants import missing_variants
 from codomyrmex_lab.dashboards.verification import Verification, verifications_frame
 from codomyrmex_lab.dashboards.verifier import Verifier
-from codomyrmex_lab.errors import LabError, VariantError, WorkloadError
+from codomyrmex_lab.errors import ConfigFileError, LabError, VariantError
 from codomyrmex_lab.export.record import record_from_config
 from codomyrmex_lab.logging_monitoring import get_logger
 from codomyrmex_lab.optimization.models import OptimizationConfig
@@ -70,7 +71,7 @@ class TuningDashboard(Screen):
     quality : pandas.DataFrame or None
         What variants cost in answers: ``model.quality(...)``, or the frame of a quality report.
     load : float
-        How many times faster than the workload's own times.
+        How many times faster than the workload's own times, from 0.001 to 10,000.
     verify_s : float
         Time that a verification replays, in s.
 
@@ -96,12 +97,8 @@ class TuningDashboard(Screen):
         load: float = 1.0,
         verify_s: float = 5.0,
     ) -> None:
-        if not isinstance(workload, Workload):
-            raise WorkloadError(
-                f"The workload is a {type(workload).__name__}; expected a Workload, as from "
-                "Workload.from_csv(...) or Workload.poisson(...)."
-            )
-        check_number("load", load, above_zero=True)
+        check_workload(workload)
+        check_load(load)
         check_number("verify_s", verify_s, above_zero=True)
         super().__init__()
         self._served_model, self.workload = model, workload
@@ -116,6 +113,7 @@ class TuningDashboard(Screen):
             on_refusal=self._refuse,
         )
         self.load_slider = LoadSlider(load, self._on_movement)
+        self._pin_words = ""  # what Pin did, until something else is asked for
         self._make_widgets()
         self._closed = False
         self._answers = TuningAnswers(
@@ -123,7 +121,7 @@ class TuningDashboard(Screen):
             lambda: self.load,
             self._verifier,
             self._view,
-            self._say,
+            self._say_answer,
             self._refresh_export,
         )
         self._errands: NewestWins[Errand] = NewestWins(
@@ -191,10 +189,14 @@ class TuningDashboard(Screen):
 
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
-        self.config = config_from_state(state)
-        self.load_slider.restore(state.get("load"))
-        if state.get("view") in range(len(_TABS)):
-            self.tabs.selected_index = state["view"]
+        config, load, view = config_from_state(state), load_from_state(state), state.get("view")
+        if type(view) is not int or view not in range(len(_TABS)):
+            raise ConfigFileError(
+                f"In the saved state view is {view!r}; expected a whole number from 0 to "
+                f"{len(_TABS) - 1}."
+            )
+        self.config, self.load = config, load
+        self.tabs.selected_index = view
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait until all work is done and the settings on screen are answered, or have failed.
@@ -218,7 +220,15 @@ class TuningDashboard(Screen):
 
     def pin(self) -> None:
         """Keep what is simulated now as a dotted line to compare with; once more forgets it."""
-        self._view.pin(self.findings)
+        now = self.findings
+        if now is None:
+            return
+        self._pin_words = (
+            f"Pinned: {describe_config(now.config)}, at a load of {self.load:g}×. It shows beside "
+            "other settings; Pin pressed again here forgets it."
+            if self._view.pin(now)
+            else "Nothing is pinned any more."
+        )
         self._answers.submit(self.config)
 
     def close(self) -> None:
@@ -235,6 +245,7 @@ class TuningDashboard(Screen):
     def _on_movement(self, _setting: object = None) -> None:
         if self._closed:
             return
+        self._pin_words = ""
         if self._verifier.is_busy:
             self._errands.submit(self._give_up)
         self._answers.submit(self.config)
@@ -245,6 +256,9 @@ class TuningDashboard(Screen):
 
     def _on_aim(self, slider: str, place: int) -> None:
         self._answers.expect(self.controls.around(slider, place))
+
+    def _say_answer(self, sentence: str) -> None:
+        self._say(" ".join(filter(None, (sentence, self._pin_words))))
 
     def _on_typed(self, slider: str, text: str) -> None:
         self.controls.type(slider, text)

@@ -86,10 +86,11 @@ class TuningView:
         self._drawn = TuningPicture(theme, self._curve)
         self._frames.clear()
 
-    def pin(self, now: Findings | None) -> None:
-        """Keep a line to compare with; the same once more forgets it."""
+    def pin(self, now: Findings) -> bool:
+        """Keep a line to compare with; the same once more forgets it. Return whether it is kept."""
         with self._drawing:
             self._pinned = None if self._pinned is now else now
+            return self._pinned is not None
 
     def draw(self, now: Findings, verified: Verification | None) -> None:
         """Show the picture and the figures of an answer.

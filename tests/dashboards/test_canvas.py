@@ -89,6 +89,19 @@ def test_the_same_limits_under_another_legend_are_drawn_anew() -> None:
     assert not np.array_equal(canvas.frame(), one)
 
 
+def test_a_legend_shows_a_sample_of_what_is_not_drawn_at_the_moment() -> None:
+    frames = []
+    for is_drawn in (True, False):
+        cells, _, canvas = drawn()
+        bars = cells[1].main.stairs([0.5], [0.0, 1.0], fill=True, facecolor=LIGHT.blue)
+        cells[1].add(bars)
+        bars.set_visible(is_drawn)
+        Legend(cells[1], LIGHT).show([(bars, "bars")])
+        bars.set_visible(False)
+        frames.append(canvas.frame().copy())
+    assert np.array_equal(*frames)
+
+
 def test_equal_limits_redraw_nothing() -> None:
     cells, _, canvas = drawn()
     canvas.frame()

@@ -1,14 +1,17 @@
 """The trace explorer: its numbers are those of the frames behind it."""
 
+import json
 import threading
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from codomyrmex_lab.dashboards import TraceExplorer
 from codomyrmex_lab.dashboards.page import PointerDrag
+from codomyrmex_lab.dashboards.trace_filters import time_positions
 from codomyrmex_lab.errors import ConfigFileError, TraceError
 from codomyrmex_lab.tracing import Trace
 from codomyrmex_lab.tracing.columns import BatchColumns, RequestColumns
@@ -123,6 +126,18 @@ def test_two_traces_are_compared(opened: Any) -> None:
     explorer = answered(opened(TraceExplorer(slow, quick)))
     assert "Selected against the other trace" in explorer.comparison.value
     assert ">differs<" in explorer.comparison.value
+    assert "brackets hold 95% intervals" in explorer.comparison.value
+
+
+def test_an_interval_that_too_few_requests_bound_is_said_in_words(opened: Any) -> None:
+    few, many = build_trace([1.0, 2.0, 3.0, 9.0]), build_trace([float(n) for n in range(400)])
+    explorer = answered(opened(TraceExplorer(few, many)))
+    assert "no lower bound" in explorer.comparison.value
+    assert "inf" not in explorer.comparison.value
+    explorer.filters.answered.value = "failed"
+    answered(explorer)
+    assert "too few requests to bound it" in explorer.comparison.value
+    assert "nan" not in explorer.comparison.value
 
 
 def test_its_filters_are_saved_and_restored(explorer: TraceExplorer, tmp_path: Path) -> None:
@@ -133,15 +148,93 @@ def test_its_filters_are_saved_and_restored(explorer: TraceExplorer, tmp_path: P
     explorer.restore(path)
     assert explorer.filters.priority.value == 1
     assert explorer.filters.time.value == pytest.approx((0.5, 1.5), abs=explorer.filters.time.step)
-    path.write_text(path.read_text().replace('"all"', '"none of these"'))
-    with pytest.raises(ConfigFileError, match="do not fit this trace"):
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("time_s", [float("nan"), 1], r"two ascending numbers around a part of .* 0 to 2\.99"),
+        ("time_s", ["nan", 1], "two ascending numbers"),
+        ("time_s", [0.1], "two ascending numbers"),
+        ("time_s", 7, "two ascending numbers"),
+        ("time_s", [0.5, 0.1], "two ascending numbers"),
+        ("time_s", [4.0, 6.0], "two ascending numbers"),
+        ("priority", 77, "'all', 0 or 1"),
+        ("priority", True, "'all', 0 or 1"),
+        ("priority", None, "'all', 0 or 1"),
+        ("answered", "nope", "'all', 'computed'"),
+        ("answered", ["all"], "'all', 'computed'"),
+        ("batch_size", [9, 20], "two ascending whole numbers around a part of .* 0 to 8"),
+        ("batch_size", [1.5, 2], "two ascending whole numbers"),
+        ("batch_size", [False, True], "two ascending whole numbers"),
+    ],
+)
+def test_filters_that_do_not_fit_are_refused_and_change_nothing(
+    explorer: TraceExplorer, tmp_path: Path, name: str, value: Any, expected: str
+) -> None:
+    before = explorer.state
+    path = explorer.save(tmp_path / "filters.json")
+    others = {"time_s": [0.5, 1.5], "priority": 1, "answered": "computed", "batch_size": [2, 3]}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **others, name: value}))
+    with pytest.raises(ConfigFileError, match=rf"{name} is .*; expected {expected}") as refused:
+        explorer.restore(path)
+    assert repr(json.loads(json.dumps(value))) in str(refused.value)
+    assert explorer.state == before
+
+
+def test_filters_that_are_not_there_are_refused(explorer: TraceExplorer, tmp_path: Path) -> None:
+    path = tmp_path / "filters.json"
+    path.write_text('{"screen": "explorer", "format_version": 1}')
+    with pytest.raises(ConfigFileError, match="priority is None; expected"):
+        explorer.restore(path)
+    path.write_text('{"screen": "live", "format_version": 1}')
+    with pytest.raises(ConfigFileError, match="screen is 'live'; expected 'explorer'"):
         explorer.restore(path)
 
 
-@pytest.mark.parametrize("trace", [42, build_trace([])])
-def test_what_holds_no_request_is_refused(trace: Any) -> None:
-    with pytest.raises(TraceError, match="holds nothing to explore"):
+def test_filters_of_a_longer_trace_select_what_they_say_of_this_one(
+    explorer: TraceExplorer, tmp_path: Path
+) -> None:
+    path = explorer.save(tmp_path / "filters.json")
+    wider = {"time_s": [2.0, 9.0], "batch_size": [7, 64]}
+    path.write_text(json.dumps({**json.loads(path.read_text()), **wider}))
+    explorer.restore(path)
+    answered(explorer)
+    frame = explorer.trace.frame()
+    late = frame["arrival"].dt.total_seconds() >= 2.0
+    assert len(explorer.selected) == int((late & (frame["batch_size"] >= 7)).sum()) > 0
+
+
+def test_a_brushed_span_has_few_digits(explorer: TraceExplorer) -> None:
+    explorer.filters.brush(1 / 3, 2 / 3)
+    assert explorer.filters.time.value == (0.33, 0.67)
+    explorer.filters.reset()
+    assert explorer.filters.span_s is None
+    assert len(answered(explorer).selected) == 300
+
+
+@pytest.mark.parametrize("end_s", [0.0, 4e-6, 0.03, 1.9876543210987654, 4.97, 86_399.5])
+def test_the_time_slider_has_round_positions_that_hold_the_whole_trace(end_s: float) -> None:
+    step, last = time_positions(end_s)
+    assert end_s <= last <= max(end_s, 1e-6) + step
+    assert 400 < last / step < 1_100
+    assert len(f"{last:.9g}") < 9
+
+
+@pytest.mark.parametrize(
+    ("trace", "words"),
+    [
+        (42, "trace is an int; expected a Trace"),
+        (pd.DataFrame({"latency_ms": [1.0]}), "trace is a DataFrame; expected a Trace"),
+        (build_trace([]), "holds nothing to explore"),
+    ],
+    ids=["number", "frame", "empty"],
+)
+def test_what_holds_no_request_is_refused(trace: Any, words: str) -> None:
+    with pytest.raises(TraceError, match=words):
         TraceExplorer(trace)
+    with pytest.raises(TraceError, match=words):
+        TraceExplorer(mixed_trace(), trace)
 
 
 def test_close_frees_its_thread() -> None:

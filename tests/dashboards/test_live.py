@@ -2,15 +2,20 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+from ipywidgets.widgets.widget import _instances as widget_registry
 
 from codomyrmex_lab.dashboards import LiveDashboard
 from codomyrmex_lab.dashboards.live_history import LiveHistory, Moment
-from codomyrmex_lab.errors import ConfigFileError
+from codomyrmex_lab.dashboards.live_picture import LivePicture
+from codomyrmex_lab.dashboards.live_words import caption_of, readings_of
+from codomyrmex_lab.dashboards.readout import readout
+from codomyrmex_lab.errors import ConfigFileError, SettingError, WorkloadError
 from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, QuantizationType
 from codomyrmex_lab.plots.theme import DARK
 from codomyrmex_lab.tracing.live import WindowFigures
@@ -88,6 +93,13 @@ def test_the_load_slider_changes_the_rate(dashboard: LiveDashboard) -> None:
     assert "3× the" in dashboard.status
 
 
+def test_a_load_between_the_positions_leaves_one_mark(dashboard: LiveDashboard) -> None:
+    dashboard.start()
+    dashboard.load = 4.0
+    frames(dashboard, 2)
+    assert [words for _, words in dashboard.history.changes()] == ["load 4×"]
+
+
 def test_paused_nothing_is_drawn_and_the_engine_goes_on(dashboard: LiveDashboard) -> None:
     dashboard.start()
     frames(dashboard, 2)
@@ -102,8 +114,46 @@ def test_stop_ends_an_engine_that_was_started_here(dashboard: LiveDashboard) -> 
     frames(dashboard, 2)
     dashboard.buttons.stop.click()
     assert not dashboard.engine.is_running
-    assert len(dashboard.history) == 0
     assert dashboard.trace().summary().n_errors == 0
+
+
+def test_stop_keeps_the_last_picture_to_read_and_start_begins_anew(
+    dashboard: LiveDashboard,
+) -> None:
+    dashboard.start()
+    assert dashboard.watch(100, WAIT_S)
+    dashboard.stop()
+    assert dashboard.status.startswith("Stopped; what is shown came before")
+    latest = dashboard.history.latest
+    assert latest is not None
+    drawn = threading.Event()
+    dashboard.picture.observe(lambda _change: drawn.set(), names="value")
+    dashboard.page.theme.value = "dark"
+    assert drawn.wait(WAIT_S)
+    with dashboard._drawing:
+        assert dashboard.words.value == readout(readings_of(latest), caption_of(latest))
+        line = dashboard._live_picture.panels[1].lines["throughput_rps"]
+        assert line.get_ydata()[-1] == latest.figures.throughput_rps
+    started_s = time.monotonic()
+    dashboard.start()
+    frames(dashboard, 2)
+    with dashboard._drawing:
+        latest = dashboard.history.latest
+        assert latest is not None
+        assert latest.at_s + dashboard.history.ago_s()[0] >= started_s
+
+
+def test_only_buttons_with_an_effect_can_be_pressed(dashboard: LiveDashboard) -> None:
+    def pressable() -> list[str]:
+        return [one.description for one in dashboard.buttons.children if not one.disabled]
+
+    assert pressable() == ["Start"]
+    dashboard.start()
+    assert pressable() == ["Pause", "Stop"]
+    dashboard.pause()
+    assert pressable() == ["Start", "Stop"]
+    dashboard.stop()
+    assert pressable() == ["Start"]
 
 
 def test_it_watches_the_requests_of_others_and_leaves_their_engine_running(opened: Note) -> None:
@@ -173,6 +223,32 @@ def test_a_state_without_a_config_is_refused(dashboard: LiveDashboard, tmp_path:
         dashboard.restore(tmp_path / "state.json")
 
 
+@pytest.mark.parametrize("load", [0, -1, "x", None, True, 1e9, 1e-9])
+def test_a_state_with_a_load_that_cannot_be_offered_is_refused_and_changes_nothing(
+    dashboard: LiveDashboard, tmp_path: Path, load: object
+) -> None:
+    path = dashboard.save(tmp_path / "state.json")
+    record = json.loads(path.read_text())
+    record["config"]["max_batch_size"] = 7
+    path.write_text(json.dumps({**record, "load": load}))
+    with pytest.raises(ConfigFileError, match=r"load is .*; expected"):
+        dashboard.restore(path)
+    assert (dashboard.config, dashboard.load) == (QUICK, 2.0)
+
+
+def test_arguments_of_another_kind_are_refused_at_once(workload: Workload) -> None:
+    engine = InferenceOptimizer(double, QUICK)
+    before = len(widget_registry)
+    with pytest.raises(SettingError, match="engine is a function; expected an InferenceOptimizer"):
+        LiveDashboard(double)  # type: ignore[arg-type]
+    with pytest.raises(WorkloadError, match="workload is an int; expected a Workload"):
+        LiveDashboard(engine, 5)  # type: ignore[arg-type]
+    with pytest.raises(SettingError, match="load is 'x'"):
+        LiveDashboard(engine, workload, load="x")  # type: ignore[arg-type]
+    assert not engine._observers
+    assert len(widget_registry) == before
+
+
 def test_the_page_tells_its_theme(dashboard: LiveDashboard) -> None:
     frames_before = dashboard.picture.png
     drawn = threading.Event()
@@ -219,6 +295,26 @@ def test_a_change_shows_with_the_moment_after_it() -> None:
     assert history.changes() == []
     history.add(Moment(3.0, figures(1.0), 0))
     assert history.changes() == [(-1.0, "while paused")]
+
+
+def test_lines_break_where_nothing_was_measured() -> None:
+    history, picture = LiveHistory(30.0), LivePicture(DARK, 30.0)
+    for second in (0.0, 0.5, 1.0, 9.0, 9.5):  # paused for 8 s; each moment is of the second before
+        history.add(Moment(second, figures(2.0), 3))
+    picture.png(history)
+    for panel in picture.panels:
+        for name, drawn in panel.lines.items():
+            time_s, values = (np.asarray(one) for one in drawn.get_data())
+            assert time_s.tolist()[:3] == [-9.5, -9.0, -8.5], name
+            assert np.isnan(values).tolist() == [False, False, False, True, False, False], name
+            assert time_s.tolist()[4:] == [-0.5, 0.0], name
+
+
+def test_a_pause_within_the_measured_second_leaves_no_gap() -> None:
+    history = LiveHistory(30.0)
+    for second in (0.0, 0.9, 1.8):
+        history.add(Moment(second, figures(2.0), 3))
+    assert history.gaps() == []
 
 
 def test_a_moment_without_requests_has_no_hit_rate() -> None:

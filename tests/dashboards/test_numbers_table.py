@@ -42,7 +42,7 @@ def test_each_run_has_a_row_that_says_where_it_comes_from() -> None:
         numbers_table([("simulated", found(fast)), ("measured", found(slow))])
     )
     row = dict(zip(head, first, strict=True))
-    assert row["line"] == "simulated"
+    assert row["run"] == "simulated"
     assert row["settings"] == describe_config(OptimizationConfig())
     assert (row["hit rate"], row["n"], row["failed"]) == ("75.0%", "100", "0")
     assert row["p50 ms"] == "1 [1, 1]"
@@ -57,7 +57,7 @@ def test_a_verification_adds_the_prediction_of_the_same_requests_and_its_error()
     verification = Verification(load, predicted, measured, 0.0)
     head, *rows = cells(numbers_table([("measured", measured)], verification))
     same, error = (dict(zip(head, row, strict=True)) for row in rows[1:])
-    assert same["line"] == "simulated, the same requests"
+    assert same["run"] == "simulated, the same requests"
     assert same["p99 ms"].startswith("3 ")
     assert error["p99 ms"] == "+50.0%"
     assert error["hit rate"] == "+0.0 points"

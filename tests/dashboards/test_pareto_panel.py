@@ -10,6 +10,7 @@ import pytest
 from codomyrmex_lab.dashboards.page import PointerDrag
 from codomyrmex_lab.dashboards.pareto_panel import ParetoPanel
 from codomyrmex_lab.dashboards.pareto_picture import ParetoPicture
+from codomyrmex_lab.dashboards.pareto_words import sentence_in_words
 from codomyrmex_lab.optimization.models import OptimizationConfig, QuantizationType
 from codomyrmex_lab.plots.theme import LIGHT
 from codomyrmex_lab.tuning import config_of
@@ -40,7 +41,11 @@ def searched() -> tuple[ParetoPanel, list[OptimizationConfig]]:
 def test_a_search_draws_the_front_and_says_what_it_found(searched) -> None:
     found, _ = searched
     assert found.result is not None
-    assert found.result.explanation.split(";")[0] in found.words.value.replace("&lt;", "<")
+    said = found.words.value
+    assert "settings hold p99 ≤ 50 ms; among them the best worker time is" in said
+    assert f"{found.front['worker_s_per_1k'].min():.4g} s per 1,000 requests" in said
+    assert "p99_ms" not in said
+    assert "worker_s_per_1k" not in said
     assert bytes(found.picture.png).startswith(b"\x89PNG")
     assert len(found.points.options) == len(found.front) + 1
     assert len(found.front) > 1
@@ -56,7 +61,8 @@ def test_a_picked_point_hands_its_config_on(searched) -> None:
     found.points.value = place
     row = found.front.iloc[place]
     assert picked[-1] == config_of(row)
-    assert f"p99 {row['p99_ms']:.3g} ms" in found.chosen.value
+    assert f"p99 {row['p99_ms']:.4g} ms" in found.chosen.value
+    assert f"worker time {row['worker_s_per_1k']:.4g} s per 1,000 requests" in found.chosen.value
     assert found.picture.png != before
     found.points.value = -1
     assert found.chosen.value == ""
@@ -75,7 +81,7 @@ def test_a_limit_that_nothing_holds_is_said_with_the_nearest() -> None:
     made, picked = panel()
     made.limit.value = 0.01
     made.search()
-    assert "No settings hold p99_ms &lt;= 0.01" in made.words.value
+    assert "No settings hold p99 ≤ 0.01 ms" in made.words.value
     assert "The nearest of" in made.words.value
     assert not made.search_button.disabled
     assert not picked
@@ -112,3 +118,19 @@ def test_points_are_coloured_by_quantization_and_the_limit_is_a_line() -> None:
     for place, point in enumerate([(2.0, 3.0), (4.0, 1.0)]):
         x, y = picture.axes.transData.transform(point) / picture.axes.figure.bbox.size
         assert picture.nearest(x + 0.01, y + 0.01) == place
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ("p99_ms <= 50 and quality >= 0.95;", "p99 ≤ 50 ms and quality ≥ 0.95;"),
+        ("the best throughput_rps is 1006,", "the best throughput is 1006 requests/s,"),
+        ("with worker_s_per_1k 0.9945, p99_ms 3.917.",
+         "with worker time 0.9945 s per 1,000 requests, p99 3.917 ms."),
+        ("reaches p99_ms 1.2e+03, error_rate 0.01", "reaches p99 1.2e+03 ms, error rate 0.01"),
+        ("reaches p99_ms inf, with", "reaches p99 inf ms, with"),
+        ("the quality data", "the quality data"),
+    ],
+)  # fmt: skip
+def test_columns_are_said_in_words_with_units(said: str, words: str) -> None:
+    assert sentence_in_words(said) == words

@@ -288,6 +288,24 @@ def test_a_pinned_line_stays_to_compare_with(open_dashboard: Open) -> None:
     dashboard.controls.settings["max_batch_size"].value = 2
     answered(dashboard)
     assert "pinned, simulated" in dashboard.table.value
+    assert "Pinned" not in dashboard.status
+
+
+def test_what_was_pinned_is_said_and_how_to_forget_it(open_dashboard: Open) -> None:
+    dashboard = open_dashboard(load=2.0)
+    before = dashboard.status
+    dashboard.actions.pin_button.click()
+    answered(dashboard)
+    assert dashboard.status == (
+        f"{before} Pinned: FP32 · DYNAMIC · batch 32 · 5 ms · cache 1,000 · 4 workers, at a load "
+        "of 2×. It shows beside other settings; Pin pressed again here forgets it."
+    )
+    dashboard.actions.pin_button.click()
+    answered(dashboard)
+    assert dashboard.status == f"{before} Nothing is pinned any more."
+    dashboard.controls.settings["max_batch_size"].value = 2
+    answered(dashboard)
+    assert "pinned" not in dashboard.status + dashboard.table.value
 
 
 def test_a_variant_that_was_not_profiled_is_said_and_survived(open_dashboard: Open) -> None:
@@ -370,6 +388,22 @@ def test_its_state_is_saved_and_restored(open_dashboard: Open, tmp_path: Path) -
     assert (other.config, other.load, other.tabs.selected_index) == (dashboard.config, 2.0, 2)
     with pytest.raises(ConfigFileError, match="cannot be written"):
         dashboard.save(tmp_path / "no" / "screen.json")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("view", 3), ("view", "x"), ("view", True), ("view", None), ("load", 1e9)]
+)
+def test_a_state_that_does_not_fit_is_refused_and_changes_nothing(
+    open_dashboard: Open, tmp_path: Path, name: str, value: object
+) -> None:
+    dashboard = open_dashboard()
+    path = dashboard.save(tmp_path / "screen.json")
+    record = json.loads(path.read_text())
+    record["config"]["max_batch_size"] = 13
+    path.write_text(json.dumps({**record, name: value}))
+    with pytest.raises(ConfigFileError, match=rf"{name} is {value!r}; expected"):
+        dashboard.restore(path)
+    assert (dashboard.config, dashboard.load, dashboard.tabs.selected_index) == (START, 1.0, 0)
 
 
 def test_the_page_tells_its_theme(open_dashboard: Open) -> None:

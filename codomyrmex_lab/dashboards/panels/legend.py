@@ -89,6 +89,7 @@ class Legend:
                 sample.update_from(artist)
             axes.add_artist(sample)
         sample.set_animated(False)
+        sample.set_visible(True)  # whatever it is a likeness of may be empty for now
         sample.set_transform(axes.transAxes)
         sample.set_clip_on(False)
         return sample

@@ -20,6 +20,7 @@ __all__ = [
     "LINES",
     "NORMAL",
     "SMALL",
+    "X_LABEL_IN",
     "dress",
     "dress_right",
     "fill",
@@ -31,7 +32,7 @@ __all__ = [
 
 SMALL, NORMAL = 7.5, 9.0
 """Sizes of text, in points."""
-_X_LABEL_IN, _Y_LABEL_IN = 0.18, 0.15
+X_LABEL_IN, _Y_LABEL_IN = 0.18, 0.15
 """From the axes down to a label, and from the edge of the cell to its inner side."""
 
 LINES: dict[str, dict[str, Any]] = {
@@ -51,7 +52,7 @@ def dress(cell: Cell, theme: Theme, title: str, x: str, y: str) -> None:
         title, loc="left", fontsize=NORMAL, fontweight="bold", color=theme.text, y=1.0, pad=4
     )
     axes.set_xlabel(x, fontsize=SMALL, color=theme.text)
-    axes.xaxis.set_label_coords(0.5, 0, transform=_beside(axes, y_in=-_X_LABEL_IN))
+    axes.xaxis.set_label_coords(0.5, 0, transform=_beside(axes, y_in=-X_LABEL_IN))
     axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
     axes.yaxis.set_major_locator(MaxNLocator(nbins=5))
     _dress_axis(axes, theme, y, _Y_LABEL_IN - LEFT_IN)

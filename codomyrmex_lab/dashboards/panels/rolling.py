@@ -117,7 +117,7 @@ class RollingPanel:
         Parameters
         ----------
         ago_s : float64, shape (n_moments,)
-            Ascending times before now, in s: 0 or less.
+            Ascending times before now, in s: 0 or less; NaN where lines break.
         columns : mapping of str to float64, shape (n_moments,)
             Figures by name; NaN leaves a gap.
         changes_ago_s : sequence of float
