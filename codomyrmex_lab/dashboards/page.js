@@ -103,7 +103,8 @@
     };
     const trackOf = (element) => element.closest(".noUi-target:not([disabled])");
     root.addEventListener("pointermove", (event) => {
-      settle(event.buttons ? null : trackOf(event.target), event.clientX);
+      const x = Math.floor(event.clientX);  // as the slider will be told of the press
+      settle(event.buttons ? null : trackOf(event.target), x);
     });
     root.addEventListener("pointerdown", () => settle(null));
     root.addEventListener("focusin", (event) => {
