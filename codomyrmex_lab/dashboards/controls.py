@@ -123,21 +123,24 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
             place = values.index(self.settings[name].value)
             return self._moved(name, places_by_key(place, step, len(values)))
 
-    def around(self, slider: str, place: int) -> list[OptimizationConfig]:
-        """Return what a click on a slider makes of this config, and a key after it.
+    def aimed(self, slider: str, place: int) -> list[OptimizationConfig]:
+        """Return what a hand may make of this config that is about to move a slider.
 
         Parameters
         ----------
         slider : str
-            What stands beside it; there is nothing around one that is not here.
+            What stands beside it; nothing comes of one that is not here.
         place : int
-            Counted from 0; nothing is around one that is beyond the slider.
+            Where the pointer rests on it, counted from 0: a click leads there. Where the handle
+            stands already, keys lead on from there. Nothing comes of a place beyond the slider.
         """
         with self._reading:
             for name, widget in self.settings.items():
-                n_positions = len(positions(widget))
-                if widget.description == slider and 0 <= place < n_positions:
-                    return self._moved(name, [place, *places_by_key(place, 1, n_positions)])
+                values = positions(widget)
+                if widget.description == slider and 0 <= place < len(values):
+                    stands = widget.value == values[place]
+                    places = places_by_key(place, 1, len(values)) if stands else [place]
+                    return self._moved(name, places)
             return []
 
     def _moved(self, name: str, places: list[int]) -> list[OptimizationConfig]:

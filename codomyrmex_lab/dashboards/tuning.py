@@ -255,7 +255,7 @@ class TuningDashboard(Screen):
             self.pareto.follow(drag)
 
     def _on_aim(self, slider: str, place: int) -> None:
-        self._answers.expect(self.controls.around(slider, place))
+        self._answers.expect(self.controls.aimed(slider, place))
 
     def _say_answer(self, sentence: str) -> None:
         self._say(" ".join(filter(None, (sentence, self._pin_words))))

@@ -134,13 +134,13 @@ def test_wherever_a_key_sends_a_slider_in_use_is_drawn_before(
     assert dashboard.picture.png == before
 
 
-@pytest.mark.parametrize("size", [37, 38])
-def test_a_place_that_the_pointer_rests_on_is_drawn_before_the_click(
-    open_dashboard: Open, size: int
+@pytest.mark.parametrize(("place", "size"), [(36, 37), (1, 3)])
+def test_where_a_hand_is_about_to_put_a_slider_is_drawn_before(
+    open_dashboard: Open, place: int, size: int
 ) -> None:
     dashboard = open_dashboard(config=START.replace(max_batch_size=2))
     before = foreseen(dashboard).picture.png
-    dashboard.page.aim.value = "Batch size|36|1234.5"
+    dashboard.page.aim.value = f"Batch size|{place}|1234.5"
     assert foreseen(dashboard).picture.png == before
     assert dashboard.config.max_batch_size == 2
     dashboard.controls.settings["max_batch_size"].value = size
