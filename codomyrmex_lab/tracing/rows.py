@@ -104,12 +104,14 @@ def rows_of_batch(batch: ObservedBatch, kind: int) -> tuple[list[int], list[int]
     for request in batch.requests:
         terms = request.terms
         key = terms.key
-        hashed, flags = (0, COMPUTED) if key is None else (hash(key), HAS_KEY)
-        numbers += (request.id, request.arrival_ns, terms.priority, hashed, flags)
+        if key is None:
+            numbers += (request.id, request.arrival_ns, terms.priority, 0, COMPUTED)
+        else:
+            numbers += (request.id, request.arrival_ns, terms.priority, hash(key), HAS_KEY)
         if terms.deadline_ns < end_ns:
             late.append(len(numbers) - 1)
         for other in terms.joined:
-            numbers += (other.id, other.arrival_ns, other.priority, hashed, HAS_KEY | JOINED)
+            numbers += (other.id, other.arrival_ns, other.priority, hash(key), HAS_KEY | JOINED)
             if other.terms.deadline_ns < end_ns:
                 late.append(len(numbers) - 1)
     return numbers, late
