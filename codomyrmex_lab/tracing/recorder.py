@@ -142,21 +142,17 @@ class TraceRecorder:
 
     def on_batch(self, batch: ObservedBatch) -> None:
         """Record a batch and all requests that it answered."""
-        kind, requests = BATCH_KINDS[batch.reason._value_], batch.requests
+        kind, requests, end_ns = BATCH_KINDS[batch.reason._value_], batch.requests, batch.end_ns
         if batch.error is not None or self._text is not None:
             self._record_with_texts(batch, kind)
-        elif (
-            len(requests) > 1
-            or (terms := requests[0].terms).joined
-            or terms.deadline_ns < batch.end_ns
-        ):
+        elif len(requests) > 1 or (terms := requests[0].terms).joined or terms.deadline_ns < end_ns:
             self._record_all(batch, kind)
         else:  # the same for a single request, at half the cost
             request, key = requests[0], terms.key
             try:
                 self._extend(
                     pack_two_rows(
-                        batch.id, batch.start_ns, batch.end_ns, batch.worker, kind,
+                        batch.id, batch.start_ns, end_ns, batch.worker, kind,
                         request.id, request.arrival_ns, terms.priority,
                         0 if key is None else hash(key), COMPUTED if key is None else HAS_KEY,
                     )
