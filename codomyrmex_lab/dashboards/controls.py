@@ -165,10 +165,7 @@ class ConfigControls(widgets.VBox):  # type: ignore[misc]
         for name, widget in self.settings.items():
             if widget.description == slider and isinstance(widget, widgets.SelectionSlider):
                 try:
-                    value = typed_value(widget, text)
-                    if name == "latency_target_ms":
-                        value = value or None
-                    self.show(self._config.replace(**{name: value}))
+                    self.show(self._config_with(**{name: typed_value(widget, text)}))
                 except SettingError as error:
                     self._on_refusal(str(error))
 

@@ -183,19 +183,26 @@ def test_a_deadline_that_comes_before_a_place_fails_only_the_request_that_has_it
     assert engine.stats.expired_requests == 2
 
 
+def heir_of_a_cancelled_leader(engine):
+    """Return a request that joined one which was cancelled while it waited for a place."""
+
+    async def main():
+        leader = asyncio.create_task(engine.ainfer("same"))
+        await asyncio.sleep(0)
+        heir = engine.submit("same")
+        leader.cancel()
+        await asyncio.gather(leader, return_exceptions=True)
+        return heir
+
+    return asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
+
+
 def test_who_leads_in_another_ones_stead_and_is_cancelled_is_not_computed(gate):
     with InferenceOptimizer(gate, ONE_PLACE) as engine:
         fill(engine, gate)
 
-        async def main():
-            leader = asyncio.create_task(engine.ainfer("same"))
-            await asyncio.sleep(0)
-            heir = engine.submit("same")
-            leader.cancel()
-            await asyncio.gather(leader, return_exceptions=True)
-            assert heir.cancel()
-
-        asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
+        heir = heir_of_a_cancelled_leader(engine)
+        assert heir.cancel()
         gate.open.set()
         assert engine.infer("next").output == "next"
         wait_until(lambda: engine.stats.cancelled_requests == 2)
@@ -206,16 +213,7 @@ def test_who_leads_in_another_ones_stead_is_told_when_the_engine_stops(gate):
     engine = InferenceOptimizer(gate, ONE_PLACE)
     engine.start()
     fill(engine, gate)
-
-    async def main():
-        leader = asyncio.create_task(engine.ainfer("same"))
-        await asyncio.sleep(0)
-        heir = engine.submit("same")
-        leader.cancel()
-        await asyncio.gather(leader, return_exceptions=True)
-        return heir
-
-    heir = asyncio.run(asyncio.wait_for(main(), PATIENCE_S))
+    heir = heir_of_a_cancelled_leader(engine)
     engine.stop(drain_timeout_s=0.0)
     assert heir.exception(PATIENCE_S) is not None
     gate.open.set()
