@@ -17,10 +17,11 @@ from codomyrmex_lab.simulation import FIGURES, FidelityReport, fidelity, profile
 from codomyrmex_lab.simulation.fidelity import at_load
 from codomyrmex_lab.tracing.provenance import provenance
 from codomyrmex_lab.workloads import Workload
+from tests.benchmarks.public_data import data_set
 from tests.benchmarks.report import Reach, Row, alone
 from tests.benchmarks.runner import Samples
 
-__all__ = ["LOADS", "azure", "kept", "measured_report", "rows_of", "shared_data"]
+__all__ = ["LOADS", "azure", "kept", "measured_report", "rows_of"]
 
 LOADS = (0.5, 0.7, 0.85)
 N_REPLAYS = 6
@@ -35,18 +36,9 @@ _WORDS = {
 }
 
 
-def shared_data() -> Path:
-    """Return the folder of the public data sets."""
-    beside = Path(__file__).resolve().parents[4] / "shared" / "data"
-    folder = Path(os.environ.get("CODOMYRMEX_LAB_DATA", beside))
-    if not folder.is_dir():
-        raise SystemExit(f"{folder} is missing; set CODOMYRMEX_LAB_DATA to the folder of the data.")
-    return folder
-
-
 def azure() -> Workload:
     """Return the arrivals of the Azure conversation trace."""
-    path = shared_data() / "AzureLLMInferenceTrace_conv.csv"
+    path = data_set("AzureLLMInferenceTrace_conv.csv")
     return Workload.from_csv(path, arrival="TIMESTAMP")
 
 

@@ -22,8 +22,8 @@ from tests.benchmarks.fidelity.cases import (
     kept,
     measured_report,
     rows_of,
-    shared_data,
 )
+from tests.benchmarks.public_data import data_set
 from tests.benchmarks.report import Row
 
 _PLAIN = OptimizationConfig(enable_caching=False, num_workers=1)
@@ -52,7 +52,7 @@ def rows() -> list[Row]:
 
 
 def _at(load: float) -> FidelityReport:
-    texts = list(dict.fromkeys(read_sentence_pairs(shared_data() / "stsb-en-test.csv").texts))
+    texts = list(dict.fromkeys(read_sentence_pairs(data_set("stsb-en-test.csv")).texts))
     with SentenceEncoder() as encoder:
         counts = dict(zip(texts, encoder.token_counts(texts).tolist(), strict=True))
         workload = azure().with_payloads(texts, keys=Zipf(0.9), seed=1)

