@@ -45,7 +45,7 @@ __all__ = ["BATCH_SIZES", "WORKERS", "profile"]
 
 BATCH_SIZES = (1, 2, 4, 8, 16, 32, 64)
 WORKERS = (1, 2, 4)
-_QUICK_MS = 5.0
+_QUICK_MS = 10.0
 
 
 def profile(

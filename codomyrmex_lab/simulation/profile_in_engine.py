@@ -33,6 +33,7 @@ __all__ = ["EngineVisits"]
 
 _FEWEST_CALLS, _MOST_CALLS = 2, 100
 _WARM_UP_MS, _VISIT_MS = 4.0, 8.0
+_WARM_UP_CALLS, _WARM_UP_CALLS_MS = 8, 32.0
 _OVERLOAD = 1.5
 _SHORTEST_MS = 0.01
 _LONG_MS = 60_000.0
@@ -62,6 +63,8 @@ class EngineVisits:
         n_workers, size = point.busy_workers, point.batch_size
         expected_ms = self._expected_ms(point)
         n_warm_up = min(math.ceil(_WARM_UP_MS / expected_ms), _MOST_CALLS)
+        # a model's weights come back into the processor's cache call by call
+        n_warm_up = max(n_warm_up, min(_WARM_UP_CALLS, int(_WARM_UP_CALLS_MS / expected_ms)))
         n_calls = min(max(math.ceil(_VISIT_MS / expected_ms), _FEWEST_CALLS), _MOST_CALLS)
         n_calls += n_warm_up + 1
         batches = [self._inputs.batch(size, point.cost) for _ in range(n_workers * n_calls)]

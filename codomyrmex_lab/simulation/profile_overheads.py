@@ -35,8 +35,8 @@ _N_BURSTS, _BATCHES_PER_BURST = 4, 30
 _TIMEOUT_NS = 2_000_000
 _N_HITS = 300
 _IDLE_MS = (0.3, 1.0, 3.0, 10.0, 30.0)
-_N_TURNS, _TURN_MS, _FEWEST_CALLS = 3, 40.0, 3
-_WARM_UP_MS = 15.0
+_N_TURNS, _TURN_MS, _FEWEST_CALLS = 3, 60.0, 3
+_WARM_UP_MS = 30.0
 _ANSWERED_NS = 1_000_000  # so long after a model call its requests are answered
 _LONG_MS = 60_000.0
 

@@ -66,5 +66,5 @@ def _at(load: float) -> FidelityReport:
             batch_sizes=(1, 4, 8, 16),
             workers=(1, 2),
             cost="tokens",
-            budget_s=12.0,
+            budget_s=25.0,
         )
