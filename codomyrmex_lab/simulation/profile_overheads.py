@@ -23,6 +23,7 @@ from codomyrmex_lab.optimization.keys import exact_key
 from codomyrmex_lab.optimization.models import BatchFunction, CloseReason, OptimizationConfig
 from codomyrmex_lab.optimization.observer import ObservedBatch, ObservedRequest
 from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
+from codomyrmex_lab.simulation.events.crew import IDLE_WEIGHT
 from codomyrmex_lab.simulation.overheads import Overheads
 from codomyrmex_lab.workloads import Workload, replay
 
@@ -34,9 +35,9 @@ _APART_S, _WITHIN_S = 1e-3, 2e-5
 _N_BURSTS, _BATCHES_PER_BURST = 4, 30
 _TIMEOUT_NS = 2_000_000
 _N_HITS = 300
-_IDLE_MS = (0.3, 1.0, 3.0, 10.0, 30.0)
-_N_TURNS, _TURN_MS, _FEWEST_CALLS = 3, 60.0, 3
-_WARM_UP_MS = 30.0
+_IDLE_MS = (0.3, 0.6, 1.2, 2.5, 5.0, 10.0, 30.0)
+_N_TURNS, _TURN_MS, _FEWEST_CALLS = 4, 60.0, 3
+_WARM_UP_MS = 15.0
 _ANSWERED_NS = 1_000_000  # so long after a model call its requests are answered
 _LONG_MS = 60_000.0
 
@@ -105,8 +106,10 @@ def measure_cold_starts(
 ) -> ColdStarts:
     """Return what a call takes longer after some time without one, in an engine.
 
-    An idle processor slows down and forgets the model: it needs some ms of work until it is as
-    fast as before.
+    An idle processor slows down and forgets the model: it needs some calls until it is as fast as
+    before. Requests come at random, as those of real traffic do: after rests that are all alike,
+    in which alone requests come, a call takes longer than after other rests of the same average.
+    That average is the one that the simulation forms.
 
     Parameters
     ----------
@@ -122,25 +125,23 @@ def measure_cold_starts(
     config = OptimizationConfig(
         num_workers=1, max_batch_size=size, batch_timeout_ms=_LONG_MS, enable_caching=False
     )
+    rng = np.random.default_rng(size)
     seen: dict[float, list[Ticks]] = {idle_ms: [] for idle_ms in _IDLE_MS}
     for _ in range(_N_TURNS):
         for idle_ms in _IDLE_MS:
-            every_ms = idle_ms + warm_ms
-            n_calls = 1 + max(_FEWEST_CALLS, math.ceil(_TURN_MS / every_ms))
-            begins_s = np.arange(n_calls)[:, np.newaxis] * every_ms / 1e3
-            within_s = np.linspace(0, idle_ms / 1e3, size)
-            workload = _of((begins_s + within_s).ravel(), payloads)
-            seen[idle_ms].append(_replayed(workload, function, config))
-    pairs = sorted(
-        (
-            max(_median(time for one in turns for time in one.idle_ms()), 0.0),
-            max(_median(time for one in turns for time in one.service_ms()) - warm_ms, 0.0),
-        )
-        for turns in seen.values()
-    )
-    rising = np.maximum.accumulate([extra_ms for _, extra_ms in pairs]).tolist()
+            n_calls = 1 + max(_FEWEST_CALLS, math.ceil(_TURN_MS / (idle_ms + warm_ms)))
+            every_s = (idle_ms + warm_ms) / size / 1e3
+            arrival_s = np.cumsum(rng.exponential(every_s, n_calls * size))
+            seen[idle_ms].append(_replayed(_of(arrival_s, payloads), function, config))
+    pairs = []
+    for turns in seen.values():
+        calls = [call for one in turns for call in one.idle_and_service_ms()]
+        idle_ms, service_ms = np.median(calls, axis=0)
+        pairs.append((float(idle_ms), max(float(service_ms) - warm_ms, 0.0)))
+    pairs.sort()
+    extra_ms = _rising([extra_ms for _, extra_ms in pairs])
     return ColdStarts(
-        list(zip((idle_ms for idle_ms, _ in pairs), rising, strict=True)),
+        list(zip((idle_ms for idle_ms, _ in pairs), extra_ms, strict=True)),
         [late for turns in seen.values() for one in turns for late in one.late_ns()],
     )
 
@@ -221,15 +222,22 @@ class Ticks:
             if max(after[3]) < before[1]
         )
 
-    def service_ms(self) -> list[float]:
-        """Return the times of the model calls after the warm-up."""
-        warm_ns = self._batches[0][0] + _WARM_UP_MS * 1e6
-        return [(end - start) / 1e6 for start, end, *_ in self._batches if start >= warm_ns]
+    def idle_and_service_ms(self) -> list[tuple[float, float]]:
+        """Return of each call after the warm-up how long none ran before, on average, and its time.
 
-    def idle_ms(self) -> list[float]:
-        """Return the times between two model calls."""
+        That is the average of the simulation; in ms.
+        """
         ordered = sorted(self._batches, key=lambda batch: batch[0])
-        return [(after[0] - before[1]) / 1e6 for before, after in itertools.pairwise(ordered)]
+        warm_ns = ordered[0][0] + _WARM_UP_MS * 1e6
+        average_ms, found = -1.0, []
+        for before, after in itertools.pairwise(ordered):
+            rest_ms = min((after[0] - before[1]) / 1e6, _IDLE_MS[-1])
+            if average_ms < 0:
+                average_ms = rest_ms
+            average_ms += IDLE_WEIGHT * (rest_ms - average_ms)
+            if after[0] >= warm_ns:
+                found.append((average_ms, (after[1] - after[0]) / 1e6))
+        return found
 
     def interval_ns(self) -> float:
         """Return the time from one submission to the next where the driver was behind."""
@@ -275,6 +283,14 @@ def _line(times_ns: list[float], sizes: Sequence[int] = _SIZES) -> tuple[float, 
         return (times_ns[0] if times_ns else 0.0), 0.0
     slope, constant = np.polyfit(sizes, times_ns, 1, w=1 / np.maximum(times_ns, 1.0))
     return max(float(constant), 0.0), max(float(slope), 0.0)
+
+
+def _rising(values: Sequence[float]) -> list[float]:
+    """Return values that never fall, midway between the largest so far and the smallest to come."""
+    so_far = np.maximum.accumulate(values)
+    to_come = np.minimum.accumulate(values[::-1])[::-1]
+    rising: list[float] = ((so_far + to_come) / 2).tolist()
+    return rising
 
 
 def _median(values: Any) -> float:
