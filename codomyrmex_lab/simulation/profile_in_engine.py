@@ -30,7 +30,7 @@ from codomyrmex_lab.simulation.profile_inputs import Inputs
 from codomyrmex_lab.simulation.profile_measurement import Point, check_outputs
 from codomyrmex_lab.workloads import Workload, replay
 
-__all__ = ["EngineVisits"]
+__all__ = ["EngineVisits", "SeenCalls"]
 
 _FEWEST_CALLS, _MOST_CALLS = 2, 100
 _WARM_UP_MS, _VISIT_MS = 4.0, 8.0
@@ -79,7 +79,7 @@ class EngineVisits:
             enable_caching=False,
             num_workers=n_workers,
         )
-        seen = _Calls()
+        seen = SeenCalls()
         with (
             warnings.catch_warnings(),
             InferenceOptimizer(
@@ -107,7 +107,7 @@ class EngineVisits:
         return self.cycle_ms[point]
 
 
-class _Calls:
+class SeenCalls:
     """An observer that keeps when batches were complete, began and ended."""
 
     def __init__(self) -> None:

@@ -1,6 +1,9 @@
 from types import SimpleNamespace
 
+import pytest
+
 from codomyrmex_lab.optimization.models import CloseReason
+from codomyrmex_lab.simulation.events.crew import IDLE_WEIGHT
 from codomyrmex_lab.simulation.profile_overheads import Ticks
 
 MS = 1_000_000
@@ -27,3 +30,15 @@ def test_request_that_was_due_while_the_driver_was_awake_does_not_count():
     ticks = Ticks()
     ticks.on_batch(batch(1 * MS, 2 * MS, (0, 50), (20, 60), (100, 170)))
     assert ticks.late_ns() == [70]
+
+
+def test_rests_are_averaged_as_the_simulation_does():
+    ticks = Ticks()
+    for start_ms, end_ms in ((0, 1), (3, 4), (14, 15), (20, 22), (30, 31)):
+        ticks.on_batch(batch(start_ms * MS, end_ms * MS, (0, 50)))
+    third = 2 + IDLE_WEIGHT * (10 - 2)
+    fourth = third + IDLE_WEIGHT * (5 - third)
+    fifth = fourth + IDLE_WEIGHT * (8 - fourth)
+    (idle_ms, fourth_ms), (last_idle_ms, _) = ticks.idle_and_service_ms()
+    assert (idle_ms, fourth_ms) == (pytest.approx(fourth), 2.0)  # those before are the warm-up
+    assert last_idle_ms == pytest.approx(fifth)
