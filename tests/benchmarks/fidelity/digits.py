@@ -10,16 +10,15 @@ is how far two of its replays lie apart, in the median of all pairs. The worst e
 of the cases where it is more than twice the noise of the case. Each load is measured by itself,
 some minutes after the one before.
 
-Why it falls short: a call takes half a millisecond, and whether a queue builds up hangs on a few
-percent of its speed. The rate of this trace, sped up 2,000 times, rises to 1.3 times its mean for
-quarters of a second, so that at 70 and 85% the engine is full at times; and the machine varies by
-more: in the busiest quarter of a second the median call for 16 requests took 450 µs in one replay
-of a config and 510 to 650 in the next three, while nothing else ran and no time was stolen from
-the machine; p95 went from 2.7 to 19, 23 and 42 ms. In a calm hour the median errors at 50% were 3,
-4 and 9% for p50, p95 and p99, beside a noise of 10, 10 and 27%; in the hour of this table slow
-seconds came at 50% already. Two replays of one case lie up to 240 times as far apart as the smaller
-of them, and a median error of 5% is out of reach for any prediction. The predicted tails are mostly
-the smaller ones: slow seconds last, while the noise of a simulation is drawn for each call alone.
+Why it falls short: at 50% the errors are those of one to four percent, at 70 and 85% nearly all
+tails are predicted too short. A call takes half a millisecond, and whether a queue builds up hangs
+on a few percent of the time from one call to the next. The median of that is right; but now and
+then the worker answers and collects for longer (131 µs on average and 114 in the median, for 8
+requests), the simulation takes the median each time, and so it can serve 2 to 6% more than the
+engine. Under ADAPTIVE the engine needs 2 µs more per request to learn from it, and the driver more
+to wake the worker; with two workers the driver has no core of its own. None of these is in the
+simulation. The rate of this trace, sped up 2,000 times, rises to 1.3 times its mean for quarters of
+a second, so that at 70 and 85% the engine is full at times.
 """
 
 from __future__ import annotations
