@@ -215,7 +215,7 @@ def _with_cold_starts(
         warm_ms = table[level, 1] / 1e6
         for size in _cold_sizes(warm, warm_ms):
             seen = measure_cold_starts(function, payloads, size, float(warm_ms[size]))
-            rest_ms = float(np.median(gaps_ns.get(size, [0]))) / 1e6  # that warm calls have, too
+            rest_ms = float(np.median(gaps_ns.get(size) or [0])) / 1e6  # that warm calls have, too
             longer = [pair for pair in seen.extra_ms if pair[0] > rest_ms]
             rows += [(quantization.value, 1, size, *pair) for pair in [(rest_ms, 0.0), *longer]]
             late_ns += seen.late_ns

@@ -4,14 +4,13 @@ import asyncio
 import signal
 import sys
 import threading
-from functools import partial
 
 import pytest
 
 from codomyrmex_lab.errors import DeadlineExceededError
-from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig, QueueFullAction
+from codomyrmex_lab.optimization import InferenceOptimizer, OptimizationConfig
 
-from .conftest import PATIENCE_S, Gate, wait_until
+from .conftest import PATIENCE_S, wait_until
 
 ONE_BY_ONE = OptimizationConfig(batch_timeout_ms=0.0, max_batch_size=1, num_workers=1)
 ONE_PLACE = ONE_BY_ONE.replace(max_queue_size=1)
@@ -63,24 +62,6 @@ def test_an_interrupt_at_any_moment_of_infer_leaves_the_engine_as_it_was(config,
         assert moment > 20
         wait_until(lambda: engine._dispatcher._admission._n_waiting == 0)
         wait_until(lambda: engine.queue_length == 0)
-
-
-@pytest.mark.parametrize("cancels", [False, True])
-def test_an_interrupt_at_any_moment_of_making_room_leaves_the_engine_serving(cancels):
-    config = ONE_PLACE.replace(queue_full=QueueFullAction.SHED_OLDEST)
-    moment, interrupted = 0, True
-    while interrupted:
-        gate = Gate()
-        with InferenceOptimizer(gate, config) as engine:
-            engine.submit("running")
-            gate.wait_entered()
-            waiting = engine.submit("waiting")
-            makes_room = waiting.cancel if cancels else partial(engine.submit, "newcomer")
-            interrupted = interrupted_at(moment, makes_room)
-            gate.open.set()
-            assert engine.submit("after").result(PATIENCE_S).output == "after"
-        moment += 1
-    assert moment > 20
 
 
 def test_an_interrupt_at_any_moment_of_a_direct_call_leaves_the_input_computable():
