@@ -27,7 +27,8 @@ class Overheads:
     and a worker whose model call has ended answers once the driver sleeps.
 
     Where the cache is on, each submission takes ``key_ns`` more, and each delivered request
-    ``store_request_ns`` more.
+    ``store_request_ns`` more. Under ADAPTIVE each request of a batch that begins takes
+    ``learn_request_ns`` more.
 
     Parameters
     ----------
@@ -41,6 +42,8 @@ class Overheads:
         From the end of the model call to an idle worker, per batch and per request in it.
     key_ns, store_request_ns : float
         Of the cache, per request.
+    learn_request_ns : float
+        Of the ADAPTIVE strategy, per request.
 
     Raises
     ------
@@ -59,6 +62,7 @@ class Overheads:
     deliver_request_ns: float = 0.0
     key_ns: float = 0.0
     store_request_ns: float = 0.0
+    learn_request_ns: float = 0.0
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -191,9 +191,12 @@ def _measured(
             settings=json_ready(plan),
         )
         if plan.with_engine:
+            learn_request_ns = in_engine.learning_ns(_quick_point(found, inputs))
             found = replace(
                 found,
-                overheads=measure_overheads(inputs.payloads, outputs[0], in_engine.gaps_ns),
+                overheads=measure_overheads(
+                    inputs.payloads, outputs[0], in_engine.gaps_ns, learn_request_ns
+                ),
             )
             found = _with_cold_starts(found, functions, inputs, in_engine.gaps_ns)
         shown.update(len(points), now=True)
@@ -209,10 +212,8 @@ def _with_cold_starts(
     rows: list[tuple[Any, ...]] = []
     late_ns: list[int] = []
     payloads = inputs.like(inputs.typical_cost)
-    level = int(np.searchsorted(warm.costs, inputs.typical_cost))
     for quantization, function in functions.items():
-        table = warm.service_table_ns(quantization, 1, warm.max_batch_size, extrapolate=True)
-        warm_ms = table[level, 1] / 1e6
+        warm_ms = _warm_ms(warm, quantization, inputs)
         for size in _cold_sizes(warm, warm_ms):
             seen = measure_cold_starts(function, payloads, size, float(warm_ms[size]))
             rest_ms = float(np.median(gaps_ns.get(size) or [0])) / 1e6  # that warm calls have, too
@@ -226,6 +227,23 @@ def _with_cold_starts(
         overheads=replace(warm.overheads, submit_ns=submit_ns),
         submit_residuals=np.array(late_ns) / submit_ns,
     )
+
+
+def _quick_point(warm: ServiceProfile, inputs: Inputs) -> Point:
+    """Return a point of one worker, of the largest batch size that is soon computed."""
+    quantization = warm.quantizations[0]
+    size = _cold_sizes(warm, _warm_ms(warm, quantization, inputs))[-1]
+    return Point(quantization, 1, size, inputs.typical_cost)
+
+
+def _warm_ms(
+    warm: ServiceProfile, quantization: QuantizationType, inputs: Inputs
+) -> NDArray[np.float64]:
+    """Return what a call of typical requests takes while no other runs, by batch size."""
+    level = int(np.searchsorted(warm.costs, inputs.typical_cost))
+    table = warm.service_table_ns(quantization, 1, warm.max_batch_size, extrapolate=True)
+    warm_ms: NDArray[np.float64] = table[level, 1] / 1e6
+    return warm_ms
 
 
 def _cold_sizes(warm: ServiceProfile, warm_ms: NDArray[np.float64]) -> list[int]:

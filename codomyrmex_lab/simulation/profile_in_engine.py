@@ -21,6 +21,7 @@ import numpy as np
 from codomyrmex_lab.errors import LateDriverWarning
 from codomyrmex_lab.optimization.models import (
     BatchFunction,
+    BatchingStrategy,
     OptimizationConfig,
     QuantizationType,
 )
@@ -38,6 +39,8 @@ _WARM_UP_CALLS, _WARM_UP_CALLS_MS = 8, 32.0
 _OVERLOAD = 1.2
 _BESIDE = 0.8
 _SHORTEST_MS = 0.01
+_N_TURNS = 5
+DYNAMIC, ADAPTIVE = BatchingStrategy.DYNAMIC, BatchingStrategy.ADAPTIVE
 _LONG_MS = 60_000.0
 
 
@@ -62,6 +65,27 @@ class EngineVisits:
 
     def __call__(self, point: Point) -> list[float]:
         """Return the service times, in ms, of some calls of a point."""
+        n_workers = point.busy_workers
+        n_warm_up, seen = self._visit(point, DYNAMIC)
+        if n_workers == 1:
+            self.gaps_ns.setdefault(point.batch_size, []).extend(seen.gaps_ns(n_warm_up))
+        self.cycle_ms[point] = max(seen.cycle_ms(n_workers), _SHORTEST_MS)
+        return seen.service_ms(n_workers * n_warm_up, n_workers)
+
+    def learning_ns(self, point: Point) -> float:
+        """Return how much more of the time between two calls ADAPTIVE takes, per request."""
+        gaps_ns: dict[BatchingStrategy, list[int]] = {DYNAMIC: [], ADAPTIVE: []}
+        for _ in range(_N_TURNS):
+            for strategy in gaps_ns:
+                n_warm_up, seen = self._visit(point, strategy)
+                gaps_ns[strategy] += seen.gaps_ns(n_warm_up, point.batch_size)
+        if not all(gaps_ns.values()):
+            return 0.0
+        more_ns = float(np.median(gaps_ns[ADAPTIVE]) - np.median(gaps_ns[DYNAMIC]))
+        return max(more_ns, 0.0) / point.batch_size
+
+    def _visit(self, point: Point, strategy: BatchingStrategy) -> tuple[int, SeenCalls]:
+        """Return how many calls of each worker are its warm-up, and what was seen of all."""
         n_workers, size = point.busy_workers, point.batch_size
         expected_ms = self._expected_ms(point)
         n_warm_up = min(math.ceil(_WARM_UP_MS / expected_ms), _MOST_CALLS)
@@ -74,24 +98,21 @@ class EngineVisits:
         every_s = expected_ms / 1e3 / _OVERLOAD / (n_workers * size)
         workload = Workload(np.arange(len(payloads)) * every_s, payloads=payloads)
         config = OptimizationConfig(
+            batching_strategy=strategy,
             max_batch_size=size,
             batch_timeout_ms=_LONG_MS,
             enable_caching=False,
             num_workers=n_workers,
         )
         seen = SeenCalls()
+        function = self._functions[point.quantization]
         with (
             warnings.catch_warnings(),
-            InferenceOptimizer(
-                self._functions[point.quantization], config, observer=seen
-            ) as engine,
+            InferenceOptimizer(function, config, observer=seen) as engine,
         ):
             warnings.simplefilter("ignore", LateDriverWarning)
             replay(engine, workload, progress=False)
-        if n_workers == 1:
-            self.gaps_ns.setdefault(size, []).extend(seen.gaps_ns(n_warm_up))
-        self.cycle_ms[point] = max(seen.cycle_ms(n_workers), _SHORTEST_MS)
-        return seen.service_ms(n_workers * n_warm_up, n_workers)
+        return n_warm_up, seen
 
     def _expected_ms(self, point: Point) -> float:
         """Return the time from one call of a worker to its next, as it was before."""
@@ -111,12 +132,12 @@ class SeenCalls:
     """An observer that keeps when batches were complete, began and ended."""
 
     def __init__(self) -> None:
-        self._ticks: list[tuple[int, int, int]] = []
+        self._ticks: list[tuple[int, int, int, int]] = []
 
     def on_batch(self, batch: ObservedBatch) -> None:
         """Keep the ticks of a batch."""
         complete_ns = max(request.enqueue_ns for request in batch.requests)
-        self._ticks.append((batch.start_ns, batch.end_ns, complete_ns))
+        self._ticks.append((batch.start_ns, batch.end_ns, complete_ns, len(batch.requests)))
 
     def on_cache_hit(
         self, request_id: int, priority: int, key: Any, arrival_ns: int, end_ns: int
@@ -146,15 +167,18 @@ class SeenCalls:
         starts_ns = np.sort([start for start, *_ in self._ticks])
         return float(np.median(starts_ns[n_workers:] - starts_ns[:-n_workers])) / 1e6
 
-    def gaps_ns(self, n_first: int) -> list[int]:
-        """Return the times between two calls of one worker, of those that could begin at once."""
+    def gaps_ns(self, n_first: int, fewest_requests: int = 1) -> list[int]:
+        """Return the times between two calls of one worker, of those that could begin at once.
+
+        Those before batches of fewer requests do not count.
+        """
         until_ns = self._driven_until_ns()
         return [
             after[0] - before[1]
             for before, after in itertools.pairwise(sorted(self._ticks)[n_first:])
-            if after[2] < before[1] and after[0] <= until_ns
+            if after[2] < before[1] and after[0] <= until_ns and after[3] >= fewest_requests
         ]
 
     def _driven_until_ns(self) -> int:
         """Return when the last request came."""
-        return max(complete for *_, complete in self._ticks)
+        return max(complete for *_, complete, _ in self._ticks)

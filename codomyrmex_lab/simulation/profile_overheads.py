@@ -27,7 +27,13 @@ from codomyrmex_lab.simulation.events.crew import IDLE_WEIGHT
 from codomyrmex_lab.simulation.overheads import Overheads
 from codomyrmex_lab.workloads import Workload, replay
 
-__all__ = ["ColdStarts", "Ticks", "measure_cold_starts", "measure_overheads"]
+__all__ = [
+    "ColdStarts",
+    "Ticks",
+    "mean_without_accidents",
+    "measure_cold_starts",
+    "measure_overheads",
+]
 
 _SIZES = (1, 32)
 _N_APART = 50
@@ -40,10 +46,14 @@ _N_TURNS, _TURN_MS, _FEWEST_CALLS = 4, 60.0, 3
 _WARM_UP_MS = 15.0
 _ANSWERED_NS = 1_000_000  # so long after a model call its requests are answered
 _LONG_MS = 60_000.0
+_ACCIDENT = 10.0
 
 
 def measure_overheads(
-    payloads: Sequence[Any], output: Any, gaps_ns: Mapping[int, Sequence[int]]
+    payloads: Sequence[Any],
+    output: Any,
+    gaps_ns: Mapping[int, Sequence[int]],
+    learn_request_ns: float = 0.0,
 ) -> Overheads:
     """Return the constants of engine and driver on this machine.
 
@@ -55,6 +65,8 @@ def measure_overheads(
         What the model makes of one of them.
     gaps_ns : mapping of int to sequence of int
         By batch size: times from one model call to the next that could begin at once, under load.
+    learn_request_ns : float
+        What ADAPTIVE adds to them per request.
     """
 
     def answer(inputs: list[Any]) -> list[Any]:
@@ -78,7 +90,8 @@ def measure_overheads(
     wake_ns, dispatch_request_ns = _line([one.wake_ns() for one in woken])
     _, plain_request_ns = _line([one.gap_ns() for one in plain])
     _, cached_request_ns = _line([one.gap_ns() for one in cached])
-    gaps = {size: _median(times) for size, times in gaps_ns.items() if times}
+    # of means: what an engine can serve is what all its gaps come to, long ones among them
+    gaps = {size: mean_without_accidents(times) for size, times in gaps_ns.items() if times}
     deliver_ns, gap_request_ns = _line(list(gaps.values()), list(gaps))
     interval_ns = float(np.median([one.interval_ns() for one in plain]))
     keyed_ns = float(np.median([one.interval_ns() for one in cached]))
@@ -98,6 +111,7 @@ def measure_overheads(
         deliver_ns=deliver_ns,
         deliver_request_ns=max(gap_request_ns - dispatch_request_ns, 0.0),
         store_request_ns=max(cached_request_ns - plain_request_ns, 0.0),
+        learn_request_ns=learn_request_ns,
     )
 
 
@@ -291,6 +305,12 @@ def _rising(values: Sequence[float]) -> list[float]:
     to_come = np.minimum.accumulate(values[::-1])[::-1]
     rising: list[float] = ((so_far + to_come) / 2).tolist()
     return rising
+
+
+def mean_without_accidents(times: Sequence[float]) -> float:
+    """Return the mean of times, of which accidents take ten medians and more."""
+    found = np.array(times)
+    return float(found[found < _ACCIDENT * np.median(found)].mean())
 
 
 def _median(values: Any) -> float:

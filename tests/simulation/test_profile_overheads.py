@@ -4,7 +4,7 @@ import pytest
 
 from codomyrmex_lab.optimization.models import CloseReason
 from codomyrmex_lab.simulation.events.crew import IDLE_WEIGHT
-from codomyrmex_lab.simulation.profile_overheads import Ticks
+from codomyrmex_lab.simulation.profile_overheads import Ticks, mean_without_accidents
 
 MS = 1_000_000
 
@@ -42,3 +42,8 @@ def test_rests_are_averaged_as_the_simulation_does():
     (idle_ms, fourth_ms), (last_idle_ms, _) = ticks.idle_and_service_ms()
     assert (idle_ms, fourth_ms) == (pytest.approx(fourth), 2.0)  # those before are the warm-up
     assert last_idle_ms == pytest.approx(fifth)
+
+
+def test_accidents_are_no_part_of_a_mean():
+    assert mean_without_accidents([100, 100, 130, 90_000]) == 110
+    assert mean_without_accidents([7]) == 7

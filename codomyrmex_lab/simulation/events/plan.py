@@ -97,6 +97,8 @@ def make_plan(
     added, sizes = profile.overheads, np.arange(config.max_batch_size + 1)
     key_ns = added.key_ns if config.enable_caching else 0.0
     store_ns = added.store_request_ns if config.enable_caching else 0.0
+    learns = config.batching_strategy is BatchingStrategy.ADAPTIVE
+    dispatch_request_ns = added.dispatch_request_ns + learns * added.learn_request_ns
     timer_ns = round(added.timer_ns)
     # a worker that sleeps until a due time takes all that has come until it wakes
     decides_late = config.batching_strategy is BatchingStrategy.DYNAMIC
@@ -124,7 +126,7 @@ def make_plan(
         hit_ns=round(added.hit_ns),
         wake_ns=round(added.wake_ns),
         timer_ns=0 if decides_late else timer_ns,
-        dispatch_ns=_whole_ns(added.dispatch_ns + added.dispatch_request_ns * sizes),
+        dispatch_ns=_whole_ns(added.dispatch_ns + dispatch_request_ns * sizes),
         deliver_ns=_whole_ns(added.deliver_ns + (added.deliver_request_ns + store_ns) * sizes),
     )
 

@@ -12,12 +12,13 @@ some minutes after the one before.
 
 Why it falls short: at 50% the errors are those of one to four percent, at 70 and 85% nearly all
 tails are predicted too short. A call takes half a millisecond, and whether a queue builds up hangs
-on a few percent of the time from one call to the next. The median of that is right; but now and
+on a few percent of the time from one call to the next. The median of that was right; but now and
 then the worker answers and collects for longer (131 µs on average and 114 in the median, for 8
-requests), the simulation takes the median each time, and so it can serve 2 to 6% more than the
-engine. Under ADAPTIVE the engine needs 2 µs more per request to learn from it, and the driver more
-to wake the worker; with two workers the driver has no core of its own. None of these is in the
-simulation. The rate of this trace, sped up 2,000 times, rises to 1.3 times its mean for quarters of
+requests), the simulation took the median each time, and so it could serve 2 to 6% more than the
+engine. Under ADAPTIVE the engine needs 2 µs more per request to learn from it. Both are in the
+simulation since this table was written. What a sleeping worker's wake-up takes from the driver is
+not, and with two workers the driver has no core of its own.
+The rate of this trace, sped up 2,000 times, rises to 1.3 times its mean for quarters of
 a second, so that at 70 and 85% the engine is full at times.
 """
 

@@ -125,6 +125,7 @@ def profiles(draw):
             dispatch_request_ns=250,
             deliver_ns=draw(st.sampled_from([0, 500_000])),
             deliver_request_ns=draw(st.sampled_from([0, 3_000])),
+            learn_request_ns=draw(st.sampled_from([0, 2_000])),
         )
     return profile_of(
         lambda calls, size, cost: (

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from codomyrmex_lab.optimization import OptimizationConfig
+from codomyrmex_lab.optimization import BatchingStrategy, OptimizationConfig
 from codomyrmex_lab.simulation import Overheads
 from codomyrmex_lab.simulation.events.driver import submitted_ns
 from codomyrmex_lab.simulation.events.kernel import run_kernel
@@ -67,3 +67,12 @@ def test_worker_whose_call_has_ended_waits_until_the_driver_sleeps(simulated):
 def test_driver_that_never_sleeps_lets_a_worker_go_on_after_5_ms(simulated):
     found = simulated([0.0] + [0.9] * 100, submit_interval_ns=0.3)
     np.testing.assert_allclose(found.calls.end_ns[0] / 1e6, 6.0)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "added_ns"), [("dynamic", [0, 0, 0]), ("adaptive", [0, 5, 10])]
+)
+def test_requests_are_learned_from_under_adaptive_alone(strategy, added_ns):
+    profile = profile_of(lambda calls, size, cost: 1.0, overheads=Overheads(learn_request_ns=5))
+    config = ONE_BY_ONE.replace(max_batch_size=2, batching_strategy=BatchingStrategy(strategy))
+    assert make_plan(profile, config).dispatch_ns.tolist() == added_ns
