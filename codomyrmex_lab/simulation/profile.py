@@ -192,12 +192,8 @@ def _measured(
         )
         if plan.with_engine:
             learn_request_ns = in_engine.learning_ns(_quick_point(found, inputs))
-            found = replace(
-                found,
-                overheads=measure_overheads(
-                    inputs.payloads, outputs[0], in_engine.gaps_ns, learn_request_ns
-                ),
-            )
+            added = measure_overheads(inputs.payloads, outputs[0], in_engine.gaps_ns)
+            found = replace(found, overheads=replace(added, learn_request_ns=learn_request_ns))
             found = _with_cold_starts(found, functions, inputs, in_engine.gaps_ns)
         shown.update(len(points), now=True)
     return found

@@ -40,8 +40,8 @@ _OVERLOAD = 1.2
 _BESIDE = 0.8
 _SHORTEST_MS = 0.01
 _N_TURNS = 5
-DYNAMIC, ADAPTIVE = BatchingStrategy.DYNAMIC, BatchingStrategy.ADAPTIVE
 _LONG_MS = 60_000.0
+_DYNAMIC, _ADAPTIVE = BatchingStrategy.DYNAMIC, BatchingStrategy.ADAPTIVE
 
 
 class EngineVisits:
@@ -66,7 +66,7 @@ class EngineVisits:
     def __call__(self, point: Point) -> list[float]:
         """Return the service times, in ms, of some calls of a point."""
         n_workers = point.busy_workers
-        n_warm_up, seen = self._visit(point, DYNAMIC)
+        n_warm_up, seen = self._visit(point, _DYNAMIC)
         if n_workers == 1:
             self.gaps_ns.setdefault(point.batch_size, []).extend(seen.gaps_ns(n_warm_up))
         self.cycle_ms[point] = max(seen.cycle_ms(n_workers), _SHORTEST_MS)
@@ -74,14 +74,14 @@ class EngineVisits:
 
     def learning_ns(self, point: Point) -> float:
         """Return how much more of the time between two calls ADAPTIVE takes, per request."""
-        gaps_ns: dict[BatchingStrategy, list[int]] = {DYNAMIC: [], ADAPTIVE: []}
+        gaps_ns: dict[BatchingStrategy, list[int]] = {_DYNAMIC: [], _ADAPTIVE: []}
         for _ in range(_N_TURNS):
             for strategy in gaps_ns:
                 n_warm_up, seen = self._visit(point, strategy)
                 gaps_ns[strategy] += seen.gaps_ns(n_warm_up, point.batch_size)
         if not all(gaps_ns.values()):
             return 0.0
-        more_ns = float(np.median(gaps_ns[ADAPTIVE]) - np.median(gaps_ns[DYNAMIC]))
+        more_ns = float(np.median(gaps_ns[_ADAPTIVE]) - np.median(gaps_ns[_DYNAMIC]))
         return max(more_ns, 0.0) / point.batch_size
 
     def _visit(self, point: Point, strategy: BatchingStrategy) -> tuple[int, SeenCalls]:

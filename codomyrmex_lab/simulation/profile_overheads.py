@@ -25,6 +25,7 @@ from codomyrmex_lab.optimization.observer import ObservedBatch, ObservedRequest
 from codomyrmex_lab.optimization.optimizer import InferenceOptimizer
 from codomyrmex_lab.simulation.events.crew import IDLE_WEIGHT
 from codomyrmex_lab.simulation.overheads import Overheads
+from codomyrmex_lab.simulation.profile_points import OUTLIER
 from codomyrmex_lab.workloads import Workload, replay
 
 __all__ = [
@@ -46,14 +47,10 @@ _N_TURNS, _TURN_MS, _FEWEST_CALLS = 4, 60.0, 3
 _WARM_UP_MS = 15.0
 _ANSWERED_NS = 1_000_000  # so long after a model call its requests are answered
 _LONG_MS = 60_000.0
-_ACCIDENT = 10.0
 
 
 def measure_overheads(
-    payloads: Sequence[Any],
-    output: Any,
-    gaps_ns: Mapping[int, Sequence[int]],
-    learn_request_ns: float = 0.0,
+    payloads: Sequence[Any], output: Any, gaps_ns: Mapping[int, Sequence[int]]
 ) -> Overheads:
     """Return the constants of engine and driver on this machine.
 
@@ -65,8 +62,6 @@ def measure_overheads(
         What the model makes of one of them.
     gaps_ns : mapping of int to sequence of int
         By batch size: times from one model call to the next that could begin at once, under load.
-    learn_request_ns : float
-        What ADAPTIVE adds to them per request.
     """
 
     def answer(inputs: list[Any]) -> list[Any]:
@@ -111,7 +106,6 @@ def measure_overheads(
         deliver_ns=deliver_ns,
         deliver_request_ns=max(gap_request_ns - dispatch_request_ns, 0.0),
         store_request_ns=max(cached_request_ns - plain_request_ns, 0.0),
-        learn_request_ns=learn_request_ns,
     )
 
 
@@ -243,15 +237,18 @@ class Ticks:
         """
         ordered = sorted(self._batches, key=lambda batch: batch[0])
         warm_ns = ordered[0][0] + _WARM_UP_MS * 1e6
-        average_ms, found = -1.0, []
-        for before, after in itertools.pairwise(ordered):
-            rest_ms = min((after[0] - before[1]) / 1e6, _IDLE_MS[-1])
-            if average_ms < 0:
-                average_ms = rest_ms
-            average_ms += IDLE_WEIGHT * (rest_ms - average_ms)
-            if after[0] >= warm_ns:
-                found.append((average_ms, (after[1] - after[0]) / 1e6))
-        return found
+        rests_ms = [
+            min((after[0] - before[1]) / 1e6, _IDLE_MS[-1])
+            for before, after in itertools.pairwise(ordered)
+        ]
+        averages_ms = itertools.accumulate(
+            rests_ms, lambda average, rest: average + IDLE_WEIGHT * (rest - average)
+        )
+        return [
+            (average_ms, (end - start) / 1e6)
+            for average_ms, (start, end, *_) in zip(averages_ms, ordered[1:], strict=True)
+            if start >= warm_ns
+        ]
 
     def interval_ns(self) -> float:
         """Return the time from one submission to the next where the driver was behind."""
@@ -308,9 +305,9 @@ def _rising(values: Sequence[float]) -> list[float]:
 
 
 def mean_without_accidents(times: Sequence[float]) -> float:
-    """Return the mean of times, of which accidents take ten medians and more."""
+    """Return the mean of times, but for those that are accidents of the machine."""
     found = np.array(times)
-    return float(found[found < _ACCIDENT * np.median(found)].mean())
+    return float(found[found < OUTLIER * np.median(found)].mean())
 
 
 def _median(values: Any) -> float:

@@ -17,9 +17,9 @@ then the worker answers and collects for longer (131 µs on average and 114 in t
 requests), the simulation took the median each time, and so it could serve 2 to 6% more than the
 engine. Under ADAPTIVE the engine needs 2 µs more per request to learn from it. Both are in the
 simulation since this table was written. What a sleeping worker's wake-up takes from the driver is
-not, and with two workers the driver has no core of its own.
-The rate of this trace, sped up 2,000 times, rises to 1.3 times its mean for quarters of
-a second, so that at 70 and 85% the engine is full at times.
+not, and with two workers the driver has no core of its own. The rate of this trace, sped up 2,000
+times, rises to 1.3 times its mean for quarters of a second, so that at 70 and 85% the engine is
+full at times.
 """
 
 from __future__ import annotations
